@@ -1,0 +1,1 @@
+//! From a Kubefile and a context to a cluster image.

@@ -1,0 +1,2 @@
+//! The program: arguments, commands, rendering, exit codes.
+fn main() {}

@@ -1,0 +1,95 @@
+//! The crate's error: conditions with fields. Sentences for people are made by the program.
+
+use std::path::PathBuf;
+
+use oci_spec::image::Digest;
+use sealer_stdx::fs::PathError;
+use sealer_stdx::task::Cancelled;
+
+use crate::platform::Platform;
+use crate::reference::Reference;
+
+/// What a function of this crate returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong with content. Each message reads on after a colon.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name that is no reference.
+    #[error("`{input}` is not an image reference: {reason}")]
+    Reference {
+        /// What was written.
+        input: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A reference that the local store does not hold.
+    #[error("`{reference}` is not in the local store")]
+    NotFound {
+        /// The reference.
+        reference: Reference,
+    },
+    /// Content that the store lacks although something in it refers to it.
+    #[error("content {digest} is missing from the store")]
+    Missing {
+        /// The content.
+        digest: Digest,
+    },
+    /// An index without an image for the platform.
+    #[error("there is no image for {wanted}, only for {}", list(available))]
+    Platform {
+        /// What was asked for.
+        wanted: Platform,
+        /// What there is.
+        available: Vec<Platform>,
+    },
+    /// Bytes that are not what their descriptor says.
+    #[error("{what} {digest} is not what its descriptor says: {detail}")]
+    Verify {
+        /// `layer`, `manifest`, `config` or `content`.
+        what: &'static str,
+        /// The digest that was expected.
+        digest: Digest,
+        /// What differs: sizes or digests.
+        detail: String,
+    },
+    /// A document that is no manifest, index or configuration.
+    #[error("{what} {digest} cannot be read: {reason}")]
+    Malformed {
+        /// Which sort of document.
+        what: &'static str,
+        /// Its digest.
+        digest: Digest,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An entry of a layer that would leave the image's root, or that cannot be unpacked.
+    #[error("layer {layer} holds `{}`, which {reason}", entry.display())]
+    Entry {
+        /// The layer.
+        layer: Digest,
+        /// The entry's path as the layer has it.
+        entry: PathBuf,
+        /// Why it is refused, as the rest of a sentence: `leaves the image's root by `..``.
+        reason: String,
+    },
+    /// More layers than container tools take.
+    #[error("the image would have {count} layers; at most {most} are allowed")]
+    Layers {
+        /// How many there would be.
+        count: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The work was interrupted.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+fn list(platforms: &[Platform]) -> String {
+    platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

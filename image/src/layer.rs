@@ -1,0 +1,92 @@
+//! Layers: a file tree's change as a tar archive, compressed, the same bytes for the same input.
+
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, Digest};
+use sealer_stdx::task::Task;
+
+use crate::error::Result;
+use crate::image::Image;
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// `tar+zstd`, level 3.
+    #[default]
+    Zstd,
+    /// `tar+gzip`, level 6, for tools that know nothing newer.
+    Gzip,
+}
+
+/// One entry of a layer to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands in the image: relative, without `.` and `..`.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The permission bits, with setuid, setgid and sticky.
+    pub mode: u32,
+}
+
+/// What an entry of a layer is. Owner and time are not kept: uid 0, gid 0 and the epoch (or
+/// `WriteOptions::time`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A folder.
+    Dir,
+    /// A regular file, read from this path when the layer is written. Extended attributes
+    /// (`security.capability`, `user.*`) go along.
+    File(PathBuf),
+    /// A regular file of these bytes.
+    Bytes(Vec<u8>),
+    /// A symbolic link to this target.
+    Symlink(PathBuf),
+    /// A hard link to an earlier entry of the same layer.
+    Hardlink(PathBuf),
+    /// The removal of what lower layers hold at this path (`.wh.NAME`).
+    Whiteout,
+    /// A folder that hides what lower layers hold in it (`.wh..wh..opq`).
+    OpaqueDir,
+}
+
+/// How a layer is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WriteOptions {
+    /// The compression.
+    pub compression: Compression,
+    /// The time of every entry, in seconds since the epoch (SOURCE_DATE_EPOCH).
+    pub time: u64,
+}
+
+/// A layer that is in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The compressed blob.
+    pub descriptor: Descriptor,
+    /// The digest of the uncompressed archive.
+    pub diff_id: Digest,
+}
+
+/// Writes entries as a layer into the store. The same entries give the same digest, in whatever
+/// order they come: they are sorted by path, and missing parent folders are added with mode 0755.
+///
+/// # Errors
+/// When a file cannot be read or the store cannot be written.
+pub fn write(task: &Task, store: &Store, entries: Vec<Entry>, options: WriteOptions) -> Result<Layer> {
+    let _ = (task, store, entries, options);
+    unimplemented!("layer::write")
+}
+
+/// Unpacks all layers of an image, merged, into the empty or missing folder `dest`, and returns
+/// what stands there. Nothing is written outside `dest`, whatever the layers say.
+///
+/// # Errors
+/// When a layer is missing, is not what its descriptor or diff id says, or holds an entry that
+/// leaves the root.
+pub fn unpack(task: &Task, store: &Store, image: &Image, dest: &Path) -> Result<Tree> {
+    let _ = (task, store, image, dest);
+    unimplemented!("layer::unpack")
+}

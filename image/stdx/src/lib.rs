@@ -1,0 +1,7 @@
+//! What the standard library lacks: tasks and events, bounded fan-out, files.
+//!
+//! No word of the domain stands here: nothing of images, hosts, clusters or plugins.
+
+pub mod fanout;
+pub mod fs;
+pub mod task;

@@ -1,0 +1,1 @@
+//! The C ABI between sealer and a plugin: frozen, without dependencies.

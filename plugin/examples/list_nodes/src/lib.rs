@@ -1,0 +1,1 @@
+//! The plugin of the owner's page: lists the cluster's nodes.

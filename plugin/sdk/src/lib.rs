@@ -1,0 +1,3 @@
+//! What the author of a plugin uses: a trait, an export macro and the messages.
+
+pub mod wire;
