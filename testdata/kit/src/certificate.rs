@@ -1,0 +1,48 @@
+//! Certificates for a test: an authority of its own, and a server certificate for loopback.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+
+/// The files of a server's certificate, its key, and the authority that signed it.
+#[derive(Debug)]
+pub(crate) struct ServerCertificate {
+    pub(crate) ca: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Makes an authority and a certificate for `localhost`, `127.0.0.1` and `::1` in `dir`.
+pub(crate) fn make(dir: &Path) -> ServerCertificate {
+    let ca_key = KeyPair::generate().expect("a key needs only random numbers");
+    let mut ca = CertificateParams::new(Vec::new()).expect("no name is no bad name");
+    ca.distinguished_name.push(DnType::CommonName, "sealer test authority");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let ca_certificate = ca.self_signed(&ca_key).expect("the parameters are complete");
+    let issuer = Issuer::from_params(&ca, &ca_key);
+
+    let key = KeyPair::generate().expect("a key needs only random numbers");
+    let names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    let mut server = CertificateParams::new(names).expect("the names are good");
+    server.distinguished_name.push(DnType::CommonName, "sealer test registry");
+    let certificate = server.signed_by(&key, &issuer).expect("the parameters are complete");
+
+    // The authority stands alone in its folder: skopeo's `--cert-dir` trusts all it finds in one.
+    let authority = dir.join("authority");
+    fs::create_dir(&authority).unwrap_or_else(|error| panic!("{}: {error}", authority.display()));
+    let files = ServerCertificate {
+        ca: authority.join("ca.crt"),
+        certificate: dir.join("server.crt"),
+        key: dir.join("server.key"),
+    };
+    write(&files.ca, &ca_certificate.pem());
+    write(&files.certificate, &certificate.pem());
+    write(&files.key, &key.serialize_pem());
+    files
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
