@@ -1,5 +1,6 @@
 //! The crate's error: conditions with fields. Sentences for people are made by the program.
 
+use std::io;
 use std::path::PathBuf;
 
 use oci_spec::image::Digest;
@@ -8,6 +9,7 @@ use sealer_stdx::task::Cancelled;
 
 use crate::platform::Platform;
 use crate::reference::Reference;
+use crate::registry::RegistryError;
 
 /// What a function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -82,12 +84,38 @@ pub enum Error {
         /// The limit.
         most: usize,
     },
+    /// A registry does not do what it is asked.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A source of content broke off.
+    #[error("content {digest} cannot be read: {source}")]
+    Read {
+        /// The content.
+        digest: Digest,
+        /// What the source said.
+        source: io::Error,
+    },
     /// A file could not be read or written.
     #[error(transparent)]
     Path(#[from] PathError),
     /// The work was interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl Error {
+    /// Takes back the error that a reader of [`Fetch`](crate::Fetch) has wrapped into its own.
+    #[must_use]
+    pub fn from_read(error: io::Error, digest: &Digest) -> Self {
+        error.downcast().unwrap_or_else(|source| Self::Read { digest: digest.clone(), source })
+    }
+}
+
+/// For readers of [`Fetch`](crate::Fetch); [`Error::from_read`] is the way back.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
+    }
 }
 
 fn list(platforms: &[Platform]) -> String {

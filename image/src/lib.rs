@@ -13,7 +13,9 @@ pub mod image;
 pub mod layer;
 pub mod platform;
 pub mod reference;
+pub mod registry;
 pub mod store;
+pub mod transfer;
 pub mod tree;
 
 pub use config::SealerConfig;
@@ -23,4 +25,5 @@ pub use image::Image;
 pub use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 pub use platform::Platform;
 pub use reference::Reference;
+pub use registry::{Registry, RegistryError, RegistrySettings};
 pub use store::Store;
