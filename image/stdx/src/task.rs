@@ -109,6 +109,13 @@ pub struct Cancelled;
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
+impl From<Arc<AtomicBool>> for Cancel {
+    /// A stop that something else asks for by setting the flag: a signal's handler.
+    fn from(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+}
+
 impl Cancel {
     /// Asks for the stop. Work that is under way ends at its next boundary.
     pub fn cancel(&self) {

@@ -1,0 +1,91 @@
+//! What was typed: the program's arguments. Doc comments here are the help.
+
+mod cluster;
+mod image;
+mod sandbox;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use cluster::{ApplyArgs, DeleteArgs, RunArgs, RunFlags, SshArgs};
+pub(crate) use image::{
+    BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoadArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
+    RegistryArgs, RmiArgs, SaveArgs, TagArgs,
+};
+pub(crate) use sandbox::{SandboxCommand, SandboxHosts, SandboxUp};
+
+/// Build a whole Kubernetes cluster into one image, ship it, and run it anywhere
+#[derive(Debug, Parser)]
+#[command(name = "sealer", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalArgs {
+    /// Folder of images and clusters [default: /var/lib/sealer for root, else the XDG data folder]
+    #[arg(long, value_name = "DIR", env = "SEALER_ROOT", global = true, hide_env_values = true)]
+    pub(crate) root: Option<PathBuf>,
+    /// How to print: text for people, or JSON (data as one document; progress as one event a line)
+    #[arg(long, value_enum, default_value_t = Output::Text, global = true)]
+    pub(crate) output: Output,
+    /// Print results and warnings only, no progress
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a cluster image from a Kubefile
+    Build(BuildArgs),
+    /// List the local images
+    Images(ImagesArgs),
+    /// Show what a local image is made of
+    Inspect(InspectArgs),
+    /// Give a local image another name
+    Tag(TagArgs),
+    /// Remove local images
+    Rmi(RmiArgs),
+    /// Write local images into one file
+    Save(SaveArgs),
+    /// Take images in from a file
+    Load(LoadArgs),
+    /// Fetch an image from a registry
+    Pull(PullArgs),
+    /// Send a local image to a registry
+    Push(PushArgs),
+    /// Check and keep credentials for a registry
+    Login(LoginArgs),
+    /// Forget the credentials for a registry
+    Logout(LogoutArgs),
+    /// Run a cluster image on hosts
+    Run(RunArgs),
+    /// Run what a Clusterfile says
+    Apply(ApplyArgs),
+    /// Remove a cluster, or some of its hosts
+    Delete(DeleteArgs),
+    /// Make throwaway hosts on this machine to try images on
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+    /// Load one plugin and serve its calls (started by sealer itself)
+    #[command(hide = true)]
+    PluginHost {
+        /// The shared object
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,124 @@
+//! Arguments of the commands on clusters.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sealer_image::Reference;
+
+use super::image::{RegistryArgs, key_value};
+
+/// How to log in to hosts.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SshArgs {
+    /// User on the hosts; others than root need sudo there [default: root]
+    #[arg(short, long)]
+    pub(crate) user: Option<String>,
+    /// Password (seen by all users of this machine while the command runs: `--passwd-file` is not)
+    #[arg(short, long, env = "SEALER_PASSWD", hide_env_values = true, conflicts_with = "passwd_file")]
+    pub(crate) passwd: Option<String>,
+    /// Read the password from this file, `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passwd_file: Option<PathBuf>,
+    /// SSH port [default: 22]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Private key [default: ~/.ssh/id_ed25519 or ~/.ssh/id_rsa, where they exist]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pk: Option<PathBuf>,
+    /// Passphrase of the private key
+    #[arg(long, value_name = "PASSPHRASE", env = "SEALER_PK_PASSWD", hide_env_values = true)]
+    pub(crate) pk_passwd: Option<String>,
+    /// Refuse hosts whose key is not known already, here or in the cluster's own list
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known_hosts: Option<PathBuf>,
+}
+
+/// What `run` and `apply` have in common.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunFlags {
+    /// Environment of templates and scripts; `;` separates the items of a list (can be repeated)
+    #[arg(short, long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) env: Vec<(String, String)>,
+    /// Give an `ARG` of the image another value for its `CMD` (can be repeated)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) cmd_args: Vec<(String, String)>,
+    /// Print what would be done on each host, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How many hosts to work on at once
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) parallel: usize,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Hosts are addresses, ranges and `address:port`, separated by commas.
+
+Examples:
+  sealer run demo:v1 -m 10.0.0.1 -n 10.0.0.4-10.0.0.9,10.0.1.1:2222 --passwd-file secret
+  sealer run demo:v1 -m 10.0.0.1-10.0.0.3 --dry-run")]
+pub(crate) struct RunArgs {
+    /// The image; fetched if it is not here
+    pub(crate) image: Reference,
+    /// Masters; the first is where the image's commands run
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) masters: String,
+    /// Nodes
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) nodes: Option<String>,
+    /// Name of the cluster
+    #[arg(long, value_name = "NAME", default_value = "my-cluster")]
+    pub(crate) cluster_name: String,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sealer apply -f Clusterfile --dry-run\n  sealer apply -f Clusterfile")]
+pub(crate) struct ApplyArgs {
+    /// The Clusterfile
+    #[arg(short = 'f', long = "clusterfile", alias = "Clusterfile", value_name = "FILE", default_value = "Clusterfile")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealer delete -a --passwd-file secret
+  sealer delete -c demo -n 10.0.0.4-10.0.0.6")]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["all", "masters", "nodes", "cluster", "file"]))]
+pub(crate) struct DeleteArgs {
+    /// The whole cluster
+    #[arg(short, long, conflicts_with_all = ["masters", "nodes"])]
+    pub(crate) all: bool,
+    /// Only these masters; the first can not be removed alone
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) masters: Option<String>,
+    /// Only these nodes
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) nodes: Option<String>,
+    /// Name of the cluster [default: the only one there is]
+    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
+    pub(crate) cluster: Option<String>,
+    /// The cluster that this Clusterfile names
+    #[arg(short = 'f', long = "clusterfile", alias = "Clusterfile", value_name = "FILE", conflicts_with = "cluster")]
+    pub(crate) file: Option<PathBuf>,
+    /// Do not ask, and go on past hosts that can not be reached
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+}

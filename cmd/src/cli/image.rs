@@ -1,0 +1,194 @@
+//! Arguments of the commands on images.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sealer_image::{Platform, Reference};
+
+/// How to reach registries.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RegistryArgs {
+    /// Trust the certificates in this file too (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Vec<PathBuf>,
+    /// Do not check the certificate of this registry (can be repeated)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) insecure_registry: Vec<String>,
+    /// Speak plain HTTP with this registry (can be repeated)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) plain_http: Vec<String>,
+}
+
+/// What a build collects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Needs no cluster and no container runtime.
+    Lite,
+}
+
+/// How layers are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompressionName {
+    /// Smaller and faster.
+    Zstd,
+    /// For tools that know nothing newer.
+    Gzip,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealer build -t registry.example:5000/demo:v1 .
+  sealer build -m lite -f Kubefile --build-arg VERSION=1.2 -t demo:v1 context/")]
+pub(crate) struct BuildArgs {
+    /// What to collect: `lite` needs no cluster and no container runtime
+    #[arg(short, long, value_enum, default_value_t = Mode::Lite)]
+    pub(crate) mode: Mode,
+    /// Name of the image
+    #[arg(short, long, value_name = "NAME", alias = "imageName")]
+    pub(crate) tag: Reference,
+    /// The Kubefile [default: `Kubefile` in the context]
+    #[arg(short = 'f', long = "kubefile", value_name = "FILE", alias = "file")]
+    pub(crate) kubefile: Option<PathBuf>,
+    /// Give an `ARG` of the Kubefile a value (can be repeated)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) build_arg: Vec<(String, String)>,
+    /// Do every instruction again
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// What the image is for [default: this machine]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+    /// How to compress layers
+    #[arg(long, value_enum, default_value_t = CompressionName::Zstd)]
+    pub(crate) compression: CompressionName,
+    /// Folder that `COPY` takes from
+    #[arg(default_value = ".")]
+    pub(crate) context: PathBuf,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Arguments of `images`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sealer images\n  sealer images --output json")]
+pub(crate) struct ImagesArgs {}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sealer inspect demo:v1\n  sealer inspect demo:v1 --output json")]
+pub(crate) struct InspectArgs {
+    /// The image
+    pub(crate) image: Reference,
+    /// Which of its platforms to show [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+}
+
+/// Arguments of `tag`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer tag demo:v1 registry.example:5000/demo:v1")]
+pub(crate) struct TagArgs {
+    /// The image
+    pub(crate) source: Reference,
+    /// Its further names
+    #[arg(required = true)]
+    pub(crate) names: Vec<Reference>,
+}
+
+/// Arguments of `rmi`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer rmi demo:v1 demo:v2")]
+pub(crate) struct RmiArgs {
+    /// The images
+    #[arg(required = true)]
+    pub(crate) images: Vec<Reference>,
+}
+
+/// Arguments of `save`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer save -o demo.tar demo:v1")]
+pub(crate) struct SaveArgs {
+    /// The file to write: a tar of an OCI image layout
+    #[arg(short, long = "file", short_alias = 'f', value_name = "FILE")]
+    pub(crate) o: PathBuf,
+    /// The images
+    #[arg(required = true)]
+    pub(crate) images: Vec<Reference>,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer load -i demo.tar")]
+pub(crate) struct LoadArgs {
+    /// The file that `save` wrote, or another tar or folder of an OCI image layout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+}
+
+/// Arguments of `pull`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer pull registry.example:5000/demo:v1")]
+pub(crate) struct PullArgs {
+    /// The image
+    pub(crate) image: Reference,
+    /// Which of its platforms to fetch [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer push registry.example:5000/demo:v1")]
+pub(crate) struct PushArgs {
+    /// The image; its name says where it goes
+    pub(crate) image: Reference,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Arguments of `login`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealer login registry.example:5000
+  sealer login -u robot --password-stdin registry.example:5000 < token")]
+pub(crate) struct LoginArgs {
+    /// The registry's host, with its port
+    #[arg(value_name = "HOST[:PORT]")]
+    pub(crate) registry: String,
+    /// User [default: asked for]
+    #[arg(short, long)]
+    pub(crate) username: Option<String>,
+    /// Password (seen by all users of this machine while the command runs: `--password-stdin` is not)
+    #[arg(short, long = "password", alias = "passwd", conflicts_with = "password_stdin", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    #[command(flatten)]
+    pub(crate) reach: RegistryArgs,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer logout registry.example:5000")]
+pub(crate) struct LogoutArgs {
+    /// The registry's host, with its port
+    #[arg(value_name = "HOST[:PORT]")]
+    pub(crate) registry: String,
+}
+
+/// Splits `KEY=VALUE`.
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
+    let named = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if named {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err(format!("`{key}` is no name: letters, digits and `_` are"))
+    }
+}

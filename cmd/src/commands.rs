@@ -1,0 +1,46 @@
+//! One file a command: arguments, one call of a library, the result printed.
+
+mod apply;
+mod build;
+mod delete;
+mod images;
+mod inspect;
+mod load;
+mod login;
+mod logout;
+mod plugin_host;
+mod pull;
+mod push;
+mod rmi;
+mod run;
+mod sandbox;
+mod save;
+mod tag;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Runs the command that was typed.
+pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Build(args) => build::run(args, settings),
+        Command::Images(_) => images::run(settings),
+        Command::Inspect(args) => inspect::run(&args, settings),
+        Command::Tag(args) => tag::run(&args, settings),
+        Command::Rmi(args) => rmi::run(&args, settings),
+        Command::Save(args) => save::run(&args, settings),
+        Command::Load(args) => load::run(&args, settings),
+        Command::Pull(args) => pull::run(&args, settings),
+        Command::Push(args) => push::run(&args, settings),
+        Command::Login(args) => login::run(&args, settings),
+        Command::Logout(args) => logout::run(&args, settings),
+        Command::Run(args) => run::run(&args, settings),
+        Command::Apply(args) => apply::run(&args, settings),
+        Command::Delete(args) => delete::run(&args, settings),
+        Command::Sandbox(command) => sandbox::run(&command, settings),
+        Command::PluginHost { file } => plugin_host::run(&file),
+    }
+}

@@ -1,0 +1,104 @@
+//! What is meant: arguments, environment and defaults put together. The only reader of the environment.
+
+use std::env;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use sealer_image::{Platform, Store};
+use sealer_stdx::task::{Cancel, Task};
+
+use crate::cli::{GlobalArgs, Output};
+use crate::failure::{Failure, Kind};
+use crate::render;
+
+/// The settings of one call of the program.
+pub(crate) struct Settings {
+    /// Where images and clusters are kept.
+    pub(crate) root: PathBuf,
+    /// How to print.
+    pub(crate) output: Output,
+    /// Docker's `config.json`, which registries' credentials are read from and kept in.
+    pub(crate) auth_file: PathBuf,
+    /// The user's home folder.
+    pub(crate) home: Option<PathBuf>,
+    /// This program's own file, which plugins' child processes are started from.
+    pub(crate) program: PathBuf,
+    /// `SOURCE_DATE_EPOCH`: the time that images are given.
+    pub(crate) source_date_epoch: Option<u64>,
+    task: Task,
+}
+
+impl Settings {
+    pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
+        let home = env::var_os("HOME").map(PathBuf::from);
+        let cancel = cancel_on_signals()?;
+        let observer = render::observer(global, std::io::stderr().is_terminal(), is_set("NO_COLOR"));
+        Ok(Self {
+            root: global.root.clone().unwrap_or_else(|| default_root(home.as_ref())),
+            output: global.output,
+            auth_file: auth_file(home.as_ref()),
+            program: env::current_exe()
+                .map_err(|error| Failure::internal("cannot tell where this program is").because(error))?,
+            source_date_epoch: source_date_epoch()?,
+            home,
+            task: Task::root(observer, cancel),
+        })
+    }
+
+    /// The root of the call's tasks.
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Opens the local images, and makes their folder if it is missing.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&self.root.join("images"))?)
+    }
+}
+
+/// The platform that was asked for, else this machine's.
+pub(crate) fn platform(asked: Option<Platform>) -> Platform {
+    asked.unwrap_or_else(Platform::host)
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+fn default_root(home: Option<&PathBuf>) -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/sealer");
+    }
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    data.or_else(|| Some(home?.join(".local/share"))).unwrap_or_else(|| PathBuf::from("/var/tmp")).join("sealer")
+}
+
+fn auth_file(home: Option<&PathBuf>) -> PathBuf {
+    if let Some(file) = env::var_os("REGISTRY_AUTH_FILE") {
+        return PathBuf::from(file);
+    }
+    let folder = env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    folder.or_else(|| Some(home?.join(".docker"))).unwrap_or_else(|| PathBuf::from("/root/.docker")).join("config.json")
+}
+
+fn source_date_epoch() -> Result<Option<u64>, Failure> {
+    let Some(value) = env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = value.to_str().and_then(|text| text.parse().ok());
+    seconds.map(Some).ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("SOURCE_DATE_EPOCH is `{}`, not a number of seconds", value.display()))
+    })
+}
+
+/// The first signal asks the work to stop at its next boundary; the second ends the program.
+fn cancel_on_signals() -> Result<Cancel, Failure> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .map_err(|error| Failure::internal("cannot listen to signals").because(error))?;
+    }
+    Ok(Cancel::from(flag))
+}
