@@ -74,7 +74,10 @@ fn crates_know_only_what_the_picture_shows() {
 
 #[test]
 fn unsafe_code_stands_where_foreign_code_is_met() {
-    assert_eq!(using(&["unsafe {", "unsafe fn", "unsafe extern", "unsafe impl", "unsafe("], UNSAFE), Vec::<String>::new());
+    assert_eq!(
+        using(&["unsafe {", "unsafe fn", "unsafe extern", "unsafe impl", "unsafe("], UNSAFE),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -91,7 +94,8 @@ fn libraries_print_nothing_and_never_exit() {
 
 #[test]
 fn one_file_reads_the_environment() {
-    let reading = ["env::var", "env::home_dir", "env::current_dir", "env::current_exe", "env::temp_dir", "env::args"];
+    let reading =
+        ["env::var", "env::home_dir", "env::current_dir", "env::current_exe", "env::temp_dir", "env::args"];
     assert_eq!(using(&reading, &[ENVIRONMENT, DEVELOPERS].concat()), Vec::<String>::new());
 }
 
@@ -137,7 +141,8 @@ fn using(words: &[&str], allowed: &[&str]) -> Vec<String> {
 
 /// The Rust sources of the crates, without tests and examples, by path from the workspace's root.
 fn sources() -> Vec<(String, String)> {
-    let is_source = |path: &str| path.ends_with(".rs") && path.contains("/src/") && !path.ends_with("/tests.rs");
+    let is_source =
+        |path: &str| path.ends_with(".rs") && path.contains("/src/") && !path.ends_with("/tests.rs");
     tracked().into_iter().filter(|(path, _)| is_source(path) && !path.contains("/tests/")).collect()
 }
 

@@ -66,6 +66,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A folder or a file that is no image layout.
+    #[error("{} {reason}", path.display())]
+    Layout {
+        /// The folder or the file.
+        path: PathBuf,
+        /// Why, as the rest of a sentence.
+        reason: String,
+    },
     /// An entry of a layer that would leave the image's root, or that cannot be unpacked.
     #[error("layer {layer} holds `{}`, which {reason}", entry.display())]
     Entry {

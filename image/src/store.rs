@@ -3,20 +3,33 @@
 //! Blobs are written aside, verified, fsynced, renamed; `index.json` is replaced atomically under a
 //! lock. A crash at any point leaves the old state, the new state, or a stray ingest file.
 
-use std::fs::File;
-use std::io::Read;
+mod collect;
+mod index;
+mod ingest;
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use oci_spec::image::{Descriptor, Digest};
+use sealer_stdx::fs::{At, PathError, write_atomic};
 
 use crate::content::{Fetch, Push};
-use crate::error::Result;
+use crate::digest::sha256;
+use crate::error::{Error, Result};
 use crate::reference::Reference;
 
+pub use ingest::NewBlob;
+
 /// The images of this machine.
+///
+/// Every open store shares a lock, which [`Store::collect`] must have alone: content that another
+/// process has brought but not named yet is never swept away.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    in_use: Arc<Mutex<File>>,
 }
 
 impl Store {
@@ -25,8 +38,16 @@ impl Store {
     /// # Errors
     /// When the folder cannot be made, or holds something that is no layout of a known version.
     pub fn open(root: &Path) -> Result<Self> {
-        let _ = root;
-        unimplemented!("Store::open")
+        for folder in ["blobs/sha256", "ingest"] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).at(&path)?;
+        }
+        let lock = root.join(".in-use");
+        let in_use = File::options().create(true).append(true).open(&lock).at(&lock)?;
+        in_use.lock_shared().at(&lock)?;
+        let store = Self { root: root.to_owned(), in_use: Arc::new(Mutex::new(in_use)) };
+        index::open(&store)?;
+        Ok(store)
     }
 
     /// Returns the folder.
@@ -40,8 +61,7 @@ impl Store {
     /// # Errors
     /// `NotFound` when it names nothing.
     pub fn resolve(&self, reference: &Reference) -> Result<Descriptor> {
-        let _ = reference;
-        unimplemented!("Store::resolve")
+        index::resolve(self, reference)
     }
 
     /// Lists all names and what they name, sorted by name.
@@ -49,7 +69,7 @@ impl Store {
     /// # Errors
     /// When the index cannot be read.
     pub fn references(&self) -> Result<Vec<(Reference, Descriptor)>> {
-        unimplemented!("Store::references")
+        index::references(self)
     }
 
     /// Gives `descriptor` a name, which it takes from whatever had it.
@@ -57,8 +77,10 @@ impl Store {
     /// # Errors
     /// When the content is missing or the index cannot be written.
     pub fn tag(&self, descriptor: &Descriptor, reference: &Reference) -> Result<()> {
-        let _ = (descriptor, reference);
-        unimplemented!("Store::tag")
+        if !self.blob_path(descriptor.digest()).exists() {
+            return Err(Error::Missing { digest: descriptor.digest().clone() });
+        }
+        index::tag(self, descriptor, reference)
     }
 
     /// Takes a name away. The content stays until [`Store::collect`].
@@ -66,17 +88,16 @@ impl Store {
     /// # Errors
     /// `NotFound` when the name is not there.
     pub fn untag(&self, reference: &Reference) -> Result<()> {
-        let _ = reference;
-        unimplemented!("Store::untag")
+        index::untag(self, reference)
     }
 
-    /// Removes all content that no name leads to, and returns how many bytes that freed. Leaves
-    /// what another process is taking in.
+    /// Removes all content that no name leads to, and returns how many bytes that freed. While
+    /// another process has the store open, nothing is removed: a later call does it.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub fn collect(&self) -> Result<u64> {
-        unimplemented!("Store::collect")
+        collect::collect(self)
     }
 
     /// Returns where a blob stands, whether it exists or not.
@@ -90,8 +111,29 @@ impl Store {
     /// # Errors
     /// `Missing` when it is not there.
     pub fn open_blob(&self, digest: &Digest) -> Result<File> {
-        let _ = digest;
-        unimplemented!("Store::open_blob")
+        let path = self.blob_path(digest);
+        match File::open(&path).at(&path) {
+            Err(error) if error.is_not_found() => Err(Error::Missing { digest: digest.clone() }),
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Reads a small document (manifest, configuration) and checks that it is what its name says.
+    ///
+    /// # Errors
+    /// `Missing` when it is not there; `Verify` when its bytes are not those of the digest.
+    pub fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_blob(digest)?.read_to_end(&mut bytes).at(self.blob_path(digest))?;
+        let found = sha256(&bytes);
+        if found == *digest {
+            return Ok(bytes);
+        }
+        Err(Error::Verify {
+            what: "content",
+            digest: digest.clone(),
+            detail: format!("its bytes are {found}"),
+        })
     }
 
     /// Puts a small document (manifest, configuration) into the store.
@@ -99,26 +141,71 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<Digest> {
-        let _ = bytes;
-        unimplemented!("Store::put_bytes")
+        let digest = sha256(bytes);
+        let path = self.blob_path(&digest);
+        if !path.exists() {
+            write_atomic(&path, bytes, 0o444)?;
+        }
+        Ok(digest)
+    }
+
+    /// Begins a blob whose digest is known only when it is written.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn new_blob(&self) -> Result<NewBlob> {
+        NewBlob::begin(self)
+    }
+
+    /// Takes in content from a reader that cannot be asked twice. Idempotent.
+    ///
+    /// # Errors
+    /// `Verify` when the bytes are not what the descriptor says; `Read` when the reader fails.
+    pub fn take_in(&self, content: &Descriptor, reader: &mut dyn Read) -> Result<()> {
+        ingest::ingest(self, content, ingest::Kept::Nothing, |_| {
+            let whole: Box<dyn Read + '_> = Box::new(reader);
+            Ok(whole)
+        })
+    }
+
+    fn ingest_dir(&self) -> PathBuf {
+        self.root.join("ingest")
     }
 }
 
 impl Fetch for Store {
     fn fetch(&self, content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
-        let _ = (content, from);
-        unimplemented!("Store::fetch")
+        let mut file = self.open_blob(content.digest())?;
+        file.seek(SeekFrom::Start(from)).at(self.blob_path(content.digest()))?;
+        Ok(Box::new(file))
     }
 }
 
 impl Push for Store {
     fn exists(&self, content: &Descriptor) -> Result<bool> {
-        let _ = content;
-        unimplemented!("Store::exists")
+        let path = self.blob_path(content.digest());
+        match fs::metadata(&path).at(&path) {
+            // A file cut short by a disk that lost it is not there: it is fetched again.
+            Ok(metadata) => Ok(metadata.len() == content.size()),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn push(&self, content: &Descriptor, source: &dyn Fetch) -> Result<()> {
-        let _ = (content, source);
-        unimplemented!("Store::push")
+        ingest::ingest(self, content, ingest::Kept::Prefix, |from| {
+            let reader: Box<dyn Read + '_> = source.fetch(content, from)?;
+            Ok(reader)
+        })
     }
 }
+
+fn remove_if_there(path: &Path) -> std::result::Result<(), PathError> {
+    match fs::remove_file(path).at(path) {
+        Err(error) if error.is_not_found() => Ok(()),
+        removed => removed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,8 @@ impl User {
 
     /// The names of the local images.
     pub(crate) fn images(&self) -> Vec<String> {
-        let images: serde_json::Value = serde_json::from_str(&self.ok(&["images", "--output", "json"])).unwrap();
+        let images: serde_json::Value =
+            serde_json::from_str(&self.ok(&["images", "--output", "json"])).unwrap();
         let names = images.as_array().unwrap().iter().map(|image| image["name"].as_str().unwrap().to_owned());
         names.collect()
     }
