@@ -21,3 +21,6 @@ pub struct SealerConfig {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
 }
+
+/// The manifest's annotation that tools of the original's 0.9 and later read.
+pub const EXTENSION_ANNOTATION: &str = "sealer.image.extension";

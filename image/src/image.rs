@@ -1,15 +1,15 @@
 //! An image as a value: its manifest and configuration, read from the store or written to it.
 
-use std::collections::BTreeMap;
+mod commit;
 
-use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
-use sealer_stdx::task::Task;
+use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
-use crate::config::SealerConfig;
-use crate::error::Result;
-use crate::layer::Layer;
+use crate::config::{ANNOTATION, SealerConfig};
+use crate::error::{Error, Result};
 use crate::platform::Platform;
 use crate::store::Store;
+
+pub use commit::{NewImage, commit};
 
 /// An image that is in the store, for one platform.
 #[derive(Debug, Clone)]
@@ -30,39 +30,79 @@ impl Image {
     /// # Errors
     /// When content is missing or malformed, or an index has nothing for the platform.
     pub fn open(store: &Store, descriptor: &Descriptor, platform: &Platform) -> Result<Self> {
-        let _ = (store, descriptor, platform);
-        unimplemented!("Image::open")
+        let bytes = store.read(descriptor.digest())?;
+        if is_index(descriptor, &bytes) {
+            let index: ImageIndex = parse("index", descriptor.digest(), &bytes)?;
+            return Self::open(store, choose(&index, platform)?, platform);
+        }
+        let manifest: ImageManifest = parse("manifest", descriptor.digest(), &bytes)?;
+        let config =
+            parse("configuration", manifest.config().digest(), &store.read(manifest.config().digest())?)?;
+        let sealer = match manifest.annotations().as_ref().and_then(|annotations| annotations.get(ANNOTATION))
+        {
+            Some(json) => parse("annotation of manifest", descriptor.digest(), json.as_bytes())?,
+            None => SealerConfig::default(),
+        };
+        Ok(Self { descriptor: descriptor.clone(), manifest, config, sealer })
+    }
+
+    /// Returns what the image is for, as its configuration says.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        Platform {
+            os: self.config.os().to_string(),
+            architecture: self.config.architecture().to_string(),
+            variant: self.config.variant().clone(),
+        }
+    }
+
+    /// Returns the digests of the uncompressed layers, lowest first.
+    #[must_use]
+    pub fn diff_ids(&self) -> Vec<Digest> {
+        self.config.rootfs().diff_ids().iter().filter_map(|id| id.parse().ok()).collect()
     }
 }
 
-/// What an image is to be made of.
-#[derive(Debug, Clone)]
-pub struct NewImage {
-    /// The image it stands on. Its layers, environment, labels, commands and arguments come first.
-    pub base: Option<Image>,
-    /// The new layers, lowest first, each with the instruction that made it (`COPY . .`), which
-    /// goes into the history.
-    pub layers: Vec<(Layer, String)>,
-    /// What it is for.
-    pub platform: Platform,
-    /// `ENV`, by name; the base's are kept unless they stand here again.
-    pub env: BTreeMap<String, String>,
-    /// `LABEL`, by name; likewise.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations of the manifest.
-    pub annotations: BTreeMap<String, String>,
-    /// The commands and arguments of this image alone; the base's are put before them.
-    pub sealer: SealerConfig,
-    /// When it was made, in seconds since the epoch: zero unless SOURCE_DATE_EPOCH was given.
-    pub time: u64,
-}
-
-/// Writes configuration and manifest into the store and returns the manifest's descriptor. The
-/// image has no name yet: `Store::tag` gives one.
+/// Returns the entry of an index that is for the platform. An entry without a variant suits any.
 ///
 /// # Errors
-/// When there are more than 128 layers or the store cannot be written.
-pub fn commit(task: &Task, store: &Store, image: NewImage) -> Result<Descriptor> {
-    let _ = (task, store, image);
-    unimplemented!("image::commit")
+/// `Platform` when there is none.
+pub fn choose<'a>(index: &'a ImageIndex, wanted: &Platform) -> Result<&'a Descriptor> {
+    let platform_of = |entry: &Descriptor| {
+        let platform = entry.platform().as_ref()?;
+        Some(Platform {
+            os: platform.os().to_string(),
+            architecture: platform.architecture().to_string(),
+            variant: platform.variant().clone(),
+        })
+    };
+    let suits = |entry: &&Descriptor| {
+        platform_of(entry).is_some_and(|found| {
+            let variant =
+                wanted.variant.is_none() || found.variant.is_none() || wanted.variant == found.variant;
+            found.os == wanted.os && found.architecture == wanted.architecture && variant
+        })
+    };
+    index.manifests().iter().find(suits).ok_or_else(|| Error::Platform {
+        wanted: wanted.clone(),
+        available: index.manifests().iter().filter_map(platform_of).collect(),
+    })
+}
+
+fn is_index(descriptor: &Descriptor, bytes: &[u8]) -> bool {
+    match descriptor.media_type() {
+        MediaType::ImageIndex => true,
+        MediaType::Other(other) if other.contains("manifest.list") => true,
+        MediaType::ImageManifest => false,
+        _ => serde_json::from_slice::<serde_json::Value>(bytes)
+            .is_ok_and(|value| value["manifests"].is_array()),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(what: &'static str, digest: &Digest, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Malformed {
+        what,
+        digest: digest.clone(),
+        reason: error.to_string(),
+    })
 }

@@ -1,14 +1,19 @@
 //! Layers: a file tree's change as a tar archive, compressed, the same bytes for the same input.
 
-use std::path::{Path, PathBuf};
+mod compress;
+mod read;
+mod root;
+mod unpack;
+mod view;
+mod write;
+
+use std::path::PathBuf;
 
 use oci_spec::image::{Descriptor, Digest};
-use sealer_stdx::task::Task;
 
-use crate::error::Result;
-use crate::image::Image;
-use crate::store::Store;
-use crate::tree::Tree;
+pub use unpack::{Unpacked, unpack, unpacked};
+pub use view::read_files;
+pub use write::write;
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,23 +75,5 @@ pub struct Layer {
     pub diff_id: Digest,
 }
 
-/// Writes entries as a layer into the store. The same entries give the same digest, in whatever
-/// order they come: they are sorted by path, and missing parent folders are added with mode 0755.
-///
-/// # Errors
-/// When a file cannot be read or the store cannot be written.
-pub fn write(task: &Task, store: &Store, entries: Vec<Entry>, options: WriteOptions) -> Result<Layer> {
-    let _ = (task, store, entries, options);
-    unimplemented!("layer::write")
-}
-
-/// Unpacks all layers of an image, merged, into the empty or missing folder `dest`, and returns
-/// what stands there. Nothing is written outside `dest`, whatever the layers say.
-///
-/// # Errors
-/// When a layer is missing, is not what its descriptor or diff id says, or holds an entry that
-/// leaves the root.
-pub fn unpack(task: &Task, store: &Store, image: &Image, dest: &Path) -> Result<Tree> {
-    let _ = (task, store, image, dest);
-    unimplemented!("layer::unpack")
-}
+#[cfg(test)]
+mod tests;

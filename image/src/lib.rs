@@ -5,6 +5,7 @@
 //!
 //! This crate never names a host, a Kubefile or a plugin. It prints nothing and reads no environment.
 
+pub mod archive;
 pub mod config;
 pub mod content;
 pub mod digest;

@@ -4,6 +4,7 @@
 //! lock. A crash at any point leaves the old state, the new state, or a stray ingest file.
 
 mod collect;
+mod graph;
 mod index;
 mod ingest;
 
@@ -20,6 +21,8 @@ use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 
+pub(crate) use graph::children;
+pub(crate) use index::{LAYOUT, REF_NAME, name_of};
 pub use ingest::NewBlob;
 
 /// The images of this machine.

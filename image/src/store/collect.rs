@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::Path;
 
-use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use sealer_stdx::fs::At;
 
+use super::graph::children;
 use super::{Store, index, remove_if_there};
 use crate::error::{Error, Result};
 
@@ -57,27 +57,12 @@ fn mark(store: &Store) -> Result<HashSet<String>> {
     let mut todo = index::roots(store)?;
     while let Some(descriptor) = todo.pop() {
         if live.insert(descriptor.digest().digest().to_owned()) {
-            todo.extend(children(store, &descriptor)?);
+            match children(store, &descriptor) {
+                // What cannot be read leads nowhere; its own name stays, for whoever mends it.
+                Err(Error::Missing { .. } | Error::Verify { .. } | Error::Malformed { .. }) => {}
+                found => todo.extend(found?),
+            }
         }
     }
     Ok(live)
-}
-
-/// What a manifest or an index refers to. Content that is not here, or is neither, refers to nothing.
-fn children(store: &Store, descriptor: &Descriptor) -> Result<Vec<Descriptor>> {
-    let media_type = descriptor.media_type().to_string();
-    if !media_type.contains("manifest") && !media_type.contains("index") {
-        return Ok(Vec::new());
-    }
-    let bytes = match store.read(descriptor.digest()) {
-        Err(Error::Missing { .. }) => return Ok(Vec::new()),
-        read => read?,
-    };
-    if let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) {
-        let mut children = manifest.layers().clone();
-        children.push(manifest.config().clone());
-        return Ok(children);
-    }
-    let index: Option<ImageIndex> = serde_json::from_slice(&bytes).ok();
-    Ok(index.map(|index| index.manifests().clone()).unwrap_or_default())
 }

@@ -13,7 +13,7 @@ use crate::reference::Reference;
 /// The annotation of an index's entry that holds its name.
 pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(crate) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// Checks the layout's version and makes what is missing.
 pub(super) fn open(store: &Store) -> Result<()> {

@@ -52,7 +52,7 @@ pub(super) fn ingest<'a>(
         Kept::Nothing => file.set_len(0).map(|()| 0).at(&path)?,
     };
     let size = receive(&mut file, &path, content, from, &mut hasher, open)?;
-    if let Err(error) = verify(content, size, hasher.finish()) {
+    if let Err(error) = verify(content, size, &hasher.finish()) {
         remove_if_there(&path)?;
         return Err(error);
     }
@@ -113,12 +113,12 @@ fn receive<'a>(
     }
 }
 
-fn verify(content: &Descriptor, size: u64, digest: Digest) -> Result<()> {
+fn verify(content: &Descriptor, size: u64, digest: &Digest) -> Result<()> {
     let detail = if size > content.size() {
         format!("more than {} bytes received", content.size())
     } else if size < content.size() {
         format!("{} bytes expected, {size} received", content.size())
-    } else if digest != *content.digest() {
+    } else if digest != content.digest() {
         format!("its bytes are {digest}")
     } else {
         return Ok(());

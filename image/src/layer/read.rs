@@ -1,0 +1,66 @@
+//! A layer's blob as an archive, verified on the way: the blob's digest and the archive's.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+
+use oci_spec::image::{Descriptor, Digest};
+
+use crate::digest::{Hasher, VerifyReader};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// The bytes of the uncompressed archive, hashed as they are read.
+pub(super) struct LayerReader {
+    source: Box<dyn Read>,
+    hasher: Hasher,
+}
+
+impl LayerReader {
+    /// Opens a layer, whatever it is compressed with: its first bytes tell.
+    pub(super) fn open(store: &Store, layer: &Descriptor) -> Result<Self> {
+        let file = store.open_blob(layer.digest())?;
+        let source = decompress(file, layer).map_err(|error| Error::from_read(error, layer.digest()))?;
+        Ok(Self { source, hasher: Hasher::default() })
+    }
+
+    /// Reads what is left and checks the archive against `diff_id`, where the image has one.
+    pub(super) fn finish(mut self, layer: &Descriptor, diff_id: Option<&Digest>) -> Result<()> {
+        io::copy(&mut self, &mut io::sink()).map_err(|error| Error::from_read(error, layer.digest()))?;
+        let found = self.hasher.finish();
+        match diff_id {
+            Some(expected) if *expected != found => Err(Error::Verify {
+                what: "layer",
+                digest: layer.digest().clone(),
+                detail: format!("unpacked it is {found}, the configuration says {expected}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Read for LayerReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+fn decompress(mut file: File, layer: &Descriptor) -> io::Result<Box<dyn Read>> {
+    use std::io::Seek;
+    let mut magic = [0; 4];
+    let mut filled = 0;
+    while filled < magic.len() {
+        match file.read(&mut magic[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    file.rewind()?;
+    let verified = BufReader::with_capacity(256 * 1024, VerifyReader::new(file, layer));
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(verified)),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::with_buffer(verified)?),
+        _ => Box::new(verified),
+    })
+}
