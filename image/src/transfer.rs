@@ -1,28 +1,221 @@
 //! Copying content between two places: pull, push, save and load are this one function.
 
-use oci_spec::image::Descriptor;
+use std::collections::HashSet;
+use std::io::{self, Cursor, Read};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use oci_spec::image::{Descriptor, Digest};
+use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
+use serde::Deserialize;
 
 use crate::content::{Fetch, Push};
-use crate::error::Result;
+use crate::digest::sha256;
+use crate::error::{Error, Result};
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError, is_manifest};
 use crate::store::Store;
 
 /// Copies content and all that it refers to, as far as the destination lacks it: children before
 /// parents, `parallel` blobs at once.
 ///
+/// Each blob is a child task of kind `blob`, skipped when it is there already.
+///
 /// # Errors
 /// The first failure; what was copied whole before it stays.
 pub fn copy(task: &Task, src: &dyn Fetch, dst: &dyn Push, root: &Descriptor, parallel: usize) -> Result<()> {
-    let _ = (task, src, dst, root, parallel);
-    unimplemented!("transfer::copy")
+    let mut graph = Graph::default();
+    graph.read(src, root)?;
+    let blobs = std::mem::take(&mut graph.blobs);
+    copy_blobs(task, src, dst, blobs, parallel, Ask::First)?;
+    for manifest in &graph.manifests {
+        task.check()?;
+        if dst.exists(&manifest.descriptor)? {
+            continue;
+        }
+        match dst.push(&manifest.descriptor, manifest) {
+            // Somebody's cut push or garbage collection: the registry said that a blob is there, and
+            // knows better now. What it is asked it has answered wrongly, so it is not asked again.
+            Err(Error::Registry(RegistryError::BlobUnknown { .. })) => {
+                copy_blobs(task, src, dst, manifest.blobs.clone(), parallel, Ask::Never)?;
+                dst.push(&manifest.descriptor, manifest)?;
+            }
+            pushed => pushed?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the destination is asked for a blob before the blob is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    First,
+    Never,
+}
+
+/// What a root leads to: blobs in the order in which they are met, manifests after their children.
+#[derive(Debug, Default)]
+struct Graph {
+    blobs: Vec<Descriptor>,
+    manifests: Vec<Manifest>,
+    met: HashSet<Digest>,
+}
+
+/// A manifest or an index, as the bytes that it is.
+#[derive(Debug)]
+struct Manifest {
+    descriptor: Descriptor,
+    bytes: Vec<u8>,
+    blobs: Vec<Descriptor>,
+}
+
+/// What a manifest or an index refers to. One type for both: what one lacks, the other has.
+#[derive(Debug, Deserialize)]
+struct Children {
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+impl Graph {
+    fn read(&mut self, src: &dyn Fetch, content: &Descriptor) -> Result<()> {
+        if !self.met.insert(content.digest().clone()) {
+            return Ok(());
+        }
+        if !is_manifest(content.media_type()) {
+            self.blobs.push(content.clone());
+            return Ok(());
+        }
+        let bytes = read_manifest(src, content)?;
+        let children: Children = parse(content, &bytes)?;
+        let blobs: Vec<Descriptor> = children.config.into_iter().chain(children.layers).collect();
+        for child in blobs.iter().chain(&children.manifests) {
+            self.read(src, child)?;
+        }
+        self.manifests.push(Manifest { descriptor: content.clone(), bytes, blobs });
+        Ok(())
+    }
+}
+
+impl Fetch for Manifest {
+    fn fetch(&self, _content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
+        let mut reader = Cursor::new(self.bytes.as_slice());
+        reader.set_position(from);
+        Ok(Box::new(reader))
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(content: &Descriptor, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Malformed {
+        what: "manifest",
+        digest: content.digest().clone(),
+        reason: error.to_string(),
+    })
+}
+
+/// Reads a manifest whole and verifies it: what it refers to is trusted from here on.
+fn read_manifest(src: &dyn Fetch, content: &Descriptor) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let reader = src.fetch(content, 0)?;
+    let read = reader.take(content.size() + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Error::from_read(error, content.digest()))?;
+    let found = sha256(&bytes);
+    if found == *content.digest() && bytes.len() as u64 == content.size() {
+        return Ok(bytes);
+    }
+    let detail = match bytes.len() as u64 == content.size() {
+        true => format!("its digest is {found}"),
+        false => format!("{} bytes expected, {} or more received", content.size(), bytes.len()),
+    };
+    Err(Error::Verify { what: "manifest", digest: content.digest().clone(), detail })
+}
+
+fn copy_blobs(
+    task: &Task,
+    src: &dyn Fetch,
+    dst: &dyn Push,
+    mut blobs: Vec<Descriptor>,
+    parallel: usize,
+    ask: Ask,
+) -> Result<()> {
+    // The largest first: what is begun last ends last.
+    blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size()));
+    let failed = AtomicBool::new(false);
+    let results = fanout(parallel, blobs, |blob| {
+        if failed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let copied = copy_blob(task, src, dst, &blob, ask);
+        failed.fetch_or(copied.is_err(), Ordering::Relaxed);
+        copied
+    });
+    results.into_iter().collect()
+}
+
+fn copy_blob(task: &Task, src: &dyn Fetch, dst: &dyn Push, blob: &Descriptor, ask: Ask) -> Result<()> {
+    let task = task.child("blob", short(blob.digest()), Some(blob.size()))?;
+    if ask == Ask::First && dst.exists(blob)? {
+        task.skip();
+        return Ok(());
+    }
+    dst.push(blob, &Watched { task: &task, inner: src, furthest: AtomicU64::new(0) })?;
+    task.finish();
+    Ok(())
+}
+
+fn short(digest: &Digest) -> String {
+    format!("{}:{:.12}", digest.algorithm(), digest.digest())
+}
+
+/// A source that reports how far it is read, and ends when the task is cancelled.
+struct Watched<'a> {
+    task: &'a Task,
+    inner: &'a dyn Fetch,
+    /// How far the content was read at most: what is read again after a failure is no progress.
+    furthest: AtomicU64,
+}
+
+struct WatchedReader<'a> {
+    watched: &'a Watched<'a>,
+    inner: Box<dyn Read + Send + 'a>,
+    at: u64,
+}
+
+impl Watched<'_> {
+    fn reached(&self, at: u64) {
+        let before = self.furthest.fetch_max(at, Ordering::Relaxed);
+        if at > before {
+            self.task.advance(at - before);
+        }
+    }
+}
+
+impl Fetch for Watched<'_> {
+    fn fetch(&self, content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
+        self.task.check()?;
+        let inner = self.inner.fetch(content, from)?;
+        self.reached(from);
+        Ok(Box::new(WatchedReader { watched: self, inner, at: from }))
+    }
+}
+
+impl Read for WatchedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.watched.task.check().map_err(Error::from)?;
+        let count = self.inner.read(buffer)?;
+        self.at += count as u64;
+        self.watched.reached(self.at);
+        Ok(count)
+    }
 }
 
 /// Brings an image into the store, names it there, and returns its manifest's descriptor.
 ///
-/// Of an index, only the image for the platform is brought, and it is what gets the name.
+/// Of an index, only the image for the platform is brought, and it is what gets the name: so
+/// whatever the store names is there whole.
 ///
 /// # Errors
 /// Those of the registry; `Verify` when content is not what it should be; `Platform`.
@@ -33,8 +226,15 @@ pub fn pull(
     reference: &Reference,
     platform: &Platform,
 ) -> Result<Descriptor> {
-    let _ = (task, store, registry, reference, platform);
-    unimplemented!("transfer::pull")
+    let task = task.child("pull", reference.familiar(), None)?;
+    let repository = registry.repository(&task, reference);
+    let source = Nearest { store, remote: &repository };
+    let found = repository.resolve()?;
+    let image = choose(&source, &found, platform)?;
+    copy(&task, &source, store, &image, registry.settings().parallel)?;
+    store.tag(&image, reference)?;
+    task.finish();
+    Ok(image)
 }
 
 /// Sends the image of that name from the store to its registry, and returns what was sent.
@@ -42,6 +242,64 @@ pub fn pull(
 /// # Errors
 /// `NotFound` when the store has no such name; those of the registry.
 pub fn push(task: &Task, store: &Store, registry: &Registry, reference: &Reference) -> Result<Descriptor> {
-    let _ = (task, store, registry, reference);
-    unimplemented!("transfer::push")
+    let image = store.resolve(reference)?;
+    let task = task.child("push", reference.familiar(), None)?;
+    let repository = registry.repository(&task, reference);
+    copy(&task, store, &repository, &image, registry.settings().parallel)?;
+    repository.tag(&image, store)?;
+    task.finish();
+    Ok(image)
+}
+
+/// The store for what it has, the registry for the rest.
+struct Nearest<'a> {
+    store: &'a Store,
+    remote: &'a dyn Fetch,
+}
+
+impl Fetch for Nearest<'_> {
+    fn fetch(&self, content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
+        match self.store.exists(content)? {
+            true => self.store.fetch(content, from),
+            false => self.remote.fetch(content, from),
+        }
+    }
+}
+
+/// Returns the image that an index, perhaps of indexes, has for a platform.
+fn choose(src: &dyn Fetch, found: &Descriptor, platform: &Platform) -> Result<Descriptor> {
+    let bytes = read_manifest(src, found)?;
+    let children: Children = parse(found, &bytes)?;
+    if children.config.is_some() || children.manifests.is_empty() {
+        return Ok(found.clone());
+    }
+    let fits = |child: &&Descriptor| platform_of(child).is_some_and(|has| covers(&has, platform));
+    let exact = children.manifests.iter().find(|child| platform_of(child).as_ref() == Some(platform));
+    let Some(child) = exact.or_else(|| children.manifests.iter().find(fits)) else {
+        // `unknown/unknown` is what attestations stand under.
+        let available = children.manifests.iter().filter_map(platform_of);
+        let available = available.filter(|platform| platform.os != "unknown").collect();
+        return Err(Error::Platform { wanted: platform.clone(), available });
+    };
+    if is_manifest(child.media_type()) { choose(src, child, platform) } else { Ok(child.clone()) }
+}
+
+fn platform_of(descriptor: &Descriptor) -> Option<Platform> {
+    let platform = descriptor.platform().as_ref()?;
+    Some(Platform {
+        os: platform.os().to_string(),
+        architecture: platform.architecture().to_string(),
+        variant: platform.variant().clone(),
+    })
+}
+
+/// Tells whether an image for one platform runs on another. `v8` is what every arm64 is.
+fn covers(has: &Platform, wanted: &Platform) -> bool {
+    let variant = |platform: &Platform| match (&platform.variant, platform.architecture.as_str()) {
+        (None, "arm64") => Some("v8".to_owned()),
+        (variant, _) => variant.clone(),
+    };
+    has.os == wanted.os
+        && has.architecture == wanted.architecture
+        && (variant(has) == variant(wanted) || wanted.variant.is_none() || has.variant.is_none())
 }

@@ -3,19 +3,42 @@
 //! [`Registry`] holds what is shared between requests (settings, connections, tokens); a
 //! [`Repository`] is one image's place in it, with the verbs that every place with content has.
 
+pub mod auth;
 pub mod error;
 
+mod challenge;
+mod failure;
+mod fetch;
+mod helper;
+mod host;
+mod http;
+mod manifest;
+mod tls;
+mod token;
+mod upload;
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use error::{RegistryError, Target, Unreachable};
 use oci_spec::image::Descriptor;
+use reqwest::StatusCode;
+use reqwest::header::ACCEPT;
 use sealer_stdx::task::Task;
 use secrecy::SecretString;
+use url::Url;
 
-use crate::error::Result;
+use crate::content::{Fetch, Push};
+use crate::error::{Error, Result};
 use crate::reference::Reference;
+use crate::registry::auth::{AuthFile, Credentials};
+use crate::registry::fetch::BlobReader;
+use crate::registry::host::Host;
+use crate::registry::http::Caller;
+pub(crate) use crate::registry::manifest::is_manifest;
 
 /// How registries are reached. Nothing of it is read from the environment.
 #[derive(Debug, Clone)]
@@ -38,6 +61,9 @@ pub struct RegistrySettings {
     pub timeout: Duration,
     /// How many blobs are transferred at once.
     pub parallel: usize,
+    /// How much of a blob goes up in one request at most, in bytes. Proxies before registries
+    /// refuse more than 100 MB.
+    pub piece: u64,
     /// How long a credential helper may take.
     pub helper_timeout: Duration,
 }
@@ -53,6 +79,7 @@ impl Default for RegistrySettings {
             retry: Retry::default(),
             timeout: Duration::from_secs(60),
             parallel: 4,
+            piece: 64 << 20,
             helper_timeout: Duration::from_secs(30),
         }
     }
@@ -78,14 +105,29 @@ impl Default for Retry {
 /// All registries, as one set of settings reaches them. Clones share connections and tokens.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    settings: Arc<RegistrySettings>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: RegistrySettings,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    /// By registry and repository. Helpers are slow: each question is asked once.
+    credentials: Mutex<HashMap<(String, String), Option<Credentials>>>,
 }
 
 impl Registry {
     /// Prepares; nothing is connected or read yet.
     #[must_use]
     pub fn new(settings: RegistrySettings) -> Self {
-        Self { settings: Arc::new(settings) }
+        let shared = Shared { settings, hosts: Mutex::default(), credentials: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Returns the settings.
+    #[must_use]
+    pub fn settings(&self) -> &RegistrySettings {
+        &self.shared.settings
     }
 
     /// Returns an image's place. `task` cancels what is done there.
@@ -100,8 +142,24 @@ impl Registry {
     /// # Errors
     /// `Unauthorized` when the registry refuses them; then nothing is kept.
     pub fn login(&self, task: &Task, host: &str, user: &str, password: &SecretString) -> Result<()> {
-        let _ = (task, host, user, password, &self.settings);
-        unimplemented!("Registry::login")
+        let credentials = Credentials::Password { user: user.to_owned(), password: password.clone() };
+        let caller = Caller {
+            settings: &self.shared.settings,
+            host: self.host(host)?,
+            task,
+            target: Target::Registry(host.to_owned()),
+            credentials: Some(credentials),
+            scope: String::new(),
+        };
+        let response = caller.send(&caller.host.url(""), &|client, url| client.get(url))?;
+        if !response.status().is_success() {
+            return Err(caller.refusal(response).into());
+        }
+        self.shared.credentials.lock().expect("no holder panics").clear();
+        match self.auth_file() {
+            Some(file) => file.keep(host, user, password),
+            None => Ok(()),
+        }
     }
 
     /// Forgets the credentials for a registry. False when there were none.
@@ -109,8 +167,38 @@ impl Registry {
     /// # Errors
     /// When the auth file cannot be written.
     pub fn logout(&self, host: &str) -> Result<bool> {
-        let _ = host;
-        unimplemented!("Registry::logout")
+        self.shared.credentials.lock().expect("no holder panics").clear();
+        self.auth_file().map_or(Ok(false), |file| file.forget(host))
+    }
+
+    fn auth_file(&self) -> Option<AuthFile> {
+        let settings = &self.shared.settings;
+        let path = settings.auth_file.clone()?;
+        Some(AuthFile::new(path, settings.helper_timeout))
+    }
+
+    fn host(&self, name: &str) -> Result<Arc<Host>> {
+        let mut hosts = self.shared.hosts.lock().expect("no holder panics");
+        if let Some(host) = hosts.get(name) {
+            return Ok(Arc::clone(host));
+        }
+        let host = Arc::new(Host::connect(name, &self.shared.settings)?);
+        hosts.insert(name.to_owned(), Arc::clone(&host));
+        Ok(host)
+    }
+
+    fn credentials(&self, host: &str, repository: &str) -> Result<Option<Credentials>> {
+        let key = (host.to_owned(), repository.to_owned());
+        let mut known = self.shared.credentials.lock().expect("no holder panics");
+        if let Some(credentials) = known.get(&key) {
+            return Ok(credentials.clone());
+        }
+        let credentials = match self.auth_file() {
+            Some(file) => file.credentials(host, repository)?,
+            None => None,
+        };
+        known.insert(key, credentials.clone());
+        Ok(credentials)
     }
 }
 
@@ -128,7 +216,92 @@ impl Repository<'_> {
     /// # Errors
     /// `ManifestUnknown` when it names nothing.
     pub fn resolve(&self) -> Result<Descriptor> {
-        let _ = (self.registry, self.task, &self.reference);
-        unimplemented!("Repository::resolve")
+        manifest::resolve(self, self.name())
     }
+
+    /// Gives a manifest or an index, which the registry may have already, the reference's tag.
+    /// A reference without a tag wants nothing more than that the manifest is there.
+    ///
+    /// # Errors
+    /// `BlobUnknown` when the registry lacks what the manifest refers to.
+    pub fn tag(&self, content: &Descriptor, source: &dyn Fetch) -> Result<()> {
+        let Some(tag) = self.reference.tag() else { return Ok(()) };
+        manifest::put(self, tag, content, &bytes(content, source)?)
+    }
+
+    /// Returns the digest by which the reference asks, else the tag.
+    fn name(&self) -> &str {
+        self.reference.digest().or(self.reference.tag()).unwrap_or("latest")
+    }
+
+    fn target(&self) -> Target {
+        Target::Image(Box::new(self.reference.clone()))
+    }
+
+    fn url(&self, caller: &Caller<'_>, path: &str) -> Url {
+        caller.host.url(&format!("{}/{path}", self.reference.repository()))
+    }
+
+    fn pulling(&self) -> Result<Caller<'_>> {
+        self.caller("pull")
+    }
+
+    fn pushing(&self) -> Result<Caller<'_>> {
+        self.caller("pull,push")
+    }
+
+    fn caller(&self, actions: &str) -> Result<Caller<'_>> {
+        let (host, repository) = (self.reference.registry(), self.reference.repository());
+        Ok(Caller {
+            settings: &self.registry.shared.settings,
+            host: self.registry.host(host)?,
+            task: self.task,
+            target: self.target(),
+            credentials: self.registry.credentials(host, repository)?,
+            scope: format!("repository:{repository}:{actions}"),
+        })
+    }
+}
+
+impl Fetch for Repository<'_> {
+    fn fetch(&self, content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
+        if !manifest::is_manifest(content.media_type()) {
+            return Ok(Box::new(BlobReader::open(self, content, from)?));
+        }
+        let (_, bytes) = manifest::fetch(self, content.digest().as_ref())?;
+        let mut reader = Cursor::new(bytes);
+        reader.set_position(from);
+        Ok(Box::new(reader))
+    }
+}
+
+impl Push for Repository<'_> {
+    fn exists(&self, content: &Descriptor) -> Result<bool> {
+        let kind = if manifest::is_manifest(content.media_type()) { "manifests" } else { "blobs" };
+        // Asked with the right to push: most of what is asked for is pushed next.
+        let caller = self.pushing()?;
+        let url = self.url(&caller, &format!("{kind}/{}", content.digest()));
+        let media_type = content.media_type().to_string();
+        let response =
+            caller.send(&url, &|client, url| client.head(url).header(ACCEPT, media_type.as_str()))?;
+        match response.status() {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(caller.refusal(response).into()),
+        }
+    }
+
+    fn push(&self, content: &Descriptor, source: &dyn Fetch) -> Result<()> {
+        if manifest::is_manifest(content.media_type()) {
+            return manifest::put(self, content.digest().as_ref(), content, &bytes(content, source)?);
+        }
+        upload::push_blob(self, content, source)
+    }
+}
+
+fn bytes(content: &Descriptor, source: &dyn Fetch) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut reader = source.fetch(content, 0)?;
+    reader.read_to_end(&mut bytes).map_err(|error| Error::from_read(error, content.digest()))?;
+    Ok(bytes)
 }

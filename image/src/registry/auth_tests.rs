@@ -1,0 +1,1 @@
+//! Docker, podman and we agree on keys.

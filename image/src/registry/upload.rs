@@ -1,0 +1,273 @@
+//! Writing to a registry: small blobs at once, large ones in pieces that resume where they broke.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use oci_distribution::errors::OciErrorCode;
+use oci_spec::image::Descriptor;
+use reqwest::StatusCode;
+use reqwest::blocking::{Body, Response};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
+use url::Url;
+
+use crate::content::Fetch;
+use crate::error::{Error, Result};
+use crate::registry::Repository;
+use crate::registry::error::RegistryError;
+use crate::registry::failure;
+use crate::registry::http::{Caller, Failed, Patience};
+
+/// What is sent in one piece, from memory.
+const SMALL: u64 = 1 << 20;
+/// The slowest line, in bytes a second, on which a piece still comes through in one request.
+const SLOWEST: u64 = 32 << 10;
+
+const OCTETS: &str = "application/octet-stream";
+
+/// Sends a blob. The registry verifies it.
+pub(crate) fn push_blob(repository: &Repository<'_>, content: &Descriptor, source: &dyn Fetch) -> Result<()> {
+    let caller = repository.pushing()?;
+    let start = repository.url(&caller, "blobs/uploads/");
+    let mut upload = Upload { caller, start, content, at: 0, reader: None };
+    upload.run(source)
+}
+
+/// A blob on its way to a registry.
+struct Upload<'a> {
+    caller: Caller<'a>,
+    /// Where uploads begin.
+    start: Url,
+    content: &'a Descriptor,
+    /// How much the registry has.
+    at: u64,
+    /// The source, and how far it is read.
+    reader: Option<(u64, Box<dyn Read + Send + 'a>)>,
+}
+
+impl<'a> Upload<'a> {
+    fn run(&mut self, source: &'a dyn Fetch) -> Result<()> {
+        let location = self.begin()?;
+        if self.content.size() <= SMALL {
+            let mut bytes = Vec::new();
+            let mut reader = source.fetch(self.content, 0)?;
+            reader.read_to_end(&mut bytes).map_err(|error| Error::from_read(error, self.content.digest()))?;
+            return self.finish(&location, &bytes);
+        }
+        let location = self.send_pieces(location, source)?;
+        self.finish(&location, &[])
+    }
+
+    /// Begins an upload and returns where its bytes go.
+    fn begin(&mut self) -> Result<Url> {
+        self.at = 0;
+        let response =
+            self.caller.send(&self.start, &|client, url| client.post(url).header(CONTENT_LENGTH, 0))?;
+        match response.status() {
+            StatusCode::ACCEPTED => Ok(self.location(&self.start, &response)?),
+            _ => Err(self.caller.refusal(response).into()),
+        }
+    }
+
+    /// Sends the whole blob, piece by piece, and returns where the upload is to be finished.
+    fn send_pieces(&mut self, mut location: Url, source: &'a dyn Fetch) -> Result<Url> {
+        let mut patience = Patience::new(self.caller.settings.retry);
+        while self.at < self.content.size() {
+            let before = self.at;
+            match self.send_piece(&location, source) {
+                Ok(next) => location = next,
+                Err(failed) if failed.hope => {
+                    patience.wait(self.caller.task, failed.retry_after, *failed.error)?;
+                    location = match self.ask(&location)? {
+                        Some(next) => next,
+                        None => self.begin()?,
+                    };
+                }
+                Err(failed) => return Err(*failed.error),
+            }
+            if self.at > before {
+                patience.renew();
+            }
+        }
+        Ok(location)
+    }
+
+    /// Sends the next piece in one request.
+    fn send_piece(&mut self, location: &Url, source: &'a dyn Fetch) -> std::result::Result<Url, Failed> {
+        let length = self.caller.settings.piece.min(self.content.size() - self.at);
+        let proof = self.caller.proof_for(location)?;
+        let (mut position, mut reader) = match self.reader.take() {
+            Some((position, reader)) if position == self.at => (position, reader),
+            _ => (self.at, source.fetch(self.content, self.at)?),
+        };
+        let (sender, receiver) = sync_channel(4);
+        let time = self.caller.settings.timeout + Duration::from_secs(length / SLOWEST);
+        let mut request = self
+            .caller
+            .host
+            .client
+            .patch(location.clone())
+            .header(CONTENT_TYPE, OCTETS)
+            .header(CONTENT_RANGE, format!("{}-{}", self.at, self.at + length - 1))
+            .timeout(time)
+            .body(Body::sized(Pipe { receiver, piece: io::Cursor::default() }, length));
+        if let Some(proof) = &proof {
+            request = proof.apply(request);
+        }
+        // The request wants a reader that outlives this call, and the source does not: so the bytes
+        // go through a channel.
+        let (fed, answer) = thread::scope(|scope| {
+            let sending = scope.spawn(move || request.send());
+            let fed = feed(&mut *reader, length, &sender, &mut position);
+            drop(sender);
+            (fed, sending.join().expect("a request does not panic"))
+        });
+        if let Err(error) = fed {
+            return Err(Error::from_read(error, self.content.digest()).into());
+        }
+        self.reader = Some((position, reader));
+        let response = self.caller.judge(answer)?;
+        self.accepted(location, response, length)
+    }
+
+    fn accepted(
+        &mut self,
+        location: &Url,
+        response: Response,
+        length: u64,
+    ) -> std::result::Result<Url, Failed> {
+        match response.status() {
+            StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::CREATED => {
+                self.at = received(&response).unwrap_or(self.at + length).min(self.content.size());
+                Ok(self.location(location, &response)?)
+            }
+            status @ (StatusCode::UNAUTHORIZED
+            | StatusCode::RANGE_NOT_SATISFIABLE
+            | StatusCode::NOT_FOUND) => {
+                if status == StatusCode::UNAUTHORIZED {
+                    self.caller.refused(&response);
+                }
+                let error = Box::new(self.caller.refusal(response).into());
+                Err(Failed { error, hope: true, retry_after: None })
+            }
+            _ => Err(self.caller.refusal(response).into()),
+        }
+    }
+
+    /// Asks how much of a broken upload has arrived. `None` when there is nothing to go on from:
+    /// `distribution` up to 2.8 gives an upload up that was cut in the middle of a request.
+    fn ask(&mut self, location: &Url) -> Result<Option<Url>> {
+        let response = self.caller.send(location, &|client, url| client.get(url))?;
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        match received(&response) {
+            // `0-0` is what registries say of no byte and of one byte.
+            None | Some(0 | 1) => Ok(None),
+            Some(at) if at > self.content.size() => Ok(None),
+            Some(at) => {
+                self.at = at;
+                Ok(Some(self.location(location, &response)?))
+            }
+        }
+    }
+
+    /// Ends the upload with its last bytes and the digest.
+    fn finish(&mut self, location: &Url, bytes: &[u8]) -> Result<()> {
+        let mut url = location.clone();
+        url.query_pairs_mut().append_pair("digest", self.content.digest().as_ref());
+        let response = self.caller.send(&url, &|client, url| {
+            let request = client.put(url).header(CONTENT_TYPE, OCTETS);
+            let time = self.caller.settings.timeout + Duration::from_secs(self.content.size() / (1 << 20));
+            request.header(CONTENT_LENGTH, bytes.len()).timeout(time).body(bytes.to_vec())
+        })?;
+        match response.status() {
+            StatusCode::CREATED | StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::ACCEPTED => Ok(()),
+            StatusCode::NOT_FOUND if self.is_there()? => Ok(()),
+            status => {
+                let (code, message) = failure::said(response);
+                let (status, target) = (status.as_u16(), self.caller.target.clone());
+                Err(match code {
+                    Some(OciErrorCode::DigestInvalid | OciErrorCode::SizeInvalid) => Error::Verify {
+                        what: "content",
+                        digest: self.content.digest().clone(),
+                        detail: message,
+                    },
+                    _ => RegistryError::Rejected { target, status, message }.into(),
+                })
+            }
+        }
+    }
+
+    /// Tells whether the blob is there after all: the answer to the last request can get lost.
+    fn is_there(&self) -> Result<bool> {
+        let path = format!("{}{}", self.start.path().trim_end_matches("uploads/"), self.content.digest());
+        let mut url = self.start.clone();
+        url.set_path(&path);
+        Ok(self.caller.send(&url, &|client, url| client.head(url))?.status().is_success())
+    }
+
+    fn location(&self, base: &Url, response: &Response) -> std::result::Result<Url, RegistryError> {
+        let header = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let refuse = |detail: &str| RegistryError::Protocol {
+            target: self.caller.target.clone(),
+            detail: detail.to_owned(),
+        };
+        let location = header.ok_or_else(|| refuse("it does not say where the upload goes on"))?;
+        base.join(location).map_err(|_| refuse("it says that the upload goes on at what is no URL"))
+    }
+}
+
+/// Returns how many bytes the registry has, from an answer's `Range: 0-99`.
+fn received(response: &Response) -> Option<u64> {
+    let range = response.headers().get(RANGE)?.to_str().ok()?;
+    let last: u64 = range.trim().trim_start_matches("bytes=").split_once('-')?.1.parse().ok()?;
+    last.checked_add(1)
+}
+
+/// Passes `length` bytes on. Ends early without an error when nobody wants them any more.
+fn feed(
+    reader: &mut dyn Read,
+    length: u64,
+    sender: &SyncSender<Vec<u8>>,
+    position: &mut u64,
+) -> io::Result<()> {
+    let mut left = length;
+    while left > 0 {
+        let mut piece = vec![0; usize::try_from(left.min(256 << 10)).expect("a quarter of a megabyte")];
+        let count = reader.read(&mut piece)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        piece.truncate(count);
+        *position += count as u64;
+        left -= count as u64;
+        if sender.send(piece).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The receiving end of [`feed`], as a reader.
+struct Pipe {
+    receiver: Receiver<Vec<u8>>,
+    piece: io::Cursor<Vec<u8>>,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.piece.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            match self.receiver.recv() {
+                Ok(piece) => self.piece = io::Cursor::new(piece),
+                // The source broke off: so must the request, or the registry would wait.
+                Err(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+    }
+}
