@@ -6,4 +6,5 @@ mod support;
 
 mod access;
 mod faults;
+mod transfers;
 mod verbs;

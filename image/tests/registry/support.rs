@@ -24,8 +24,11 @@ impl Memory {
 
     /// Adds an image of layers of these sizes. Different seeds give different layers.
     pub(crate) fn image(&self, seed: u64, sizes: &[usize]) -> Descriptor {
-        let config =
-            self.add("application/vnd.oci.image.config.v1+json", format!("{{\"seed\":{seed}}}").into());
+        let config = serde_json::json!({
+            "architecture": "amd64", "os": "linux", "author": seed.to_string(),
+            "rootfs": { "type": "layers", "diff_ids": [] },
+        });
+        let config = self.add("application/vnd.oci.image.config.v1+json", config.to_string().into());
         let layers: Vec<Descriptor> = (seed..)
             .zip(sizes)
             .map(|(seed, size)| self.add("application/vnd.oci.image.layer.v1.tar", noise(seed, *size)))
