@@ -34,6 +34,11 @@ impl Helper {
         Self { program: format!("docker-credential-{name}"), timeout }
     }
 
+    #[cfg(test)]
+    pub(crate) fn at(path: &str, timeout: Duration) -> Self {
+        Self { program: path.to_owned(), timeout }
+    }
+
     /// Returns what the helper keeps for a server.
     pub(crate) fn get(&self, server: &str) -> Result<Option<Credentials>, RegistryError> {
         let output = self.run("get", server.as_bytes())?;

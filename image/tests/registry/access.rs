@@ -7,7 +7,7 @@ use sealer_image::registry::{RegistryError, Unreachable};
 use sealer_image::transfer::copy;
 use sealer_image::{Error, Registry, RegistrySettings};
 use sealer_stdx::task::Task;
-use sealer_testkit::{Proxy, RegistryOptions};
+use sealer_testkit::{Action, Fault, Proxy, RegistryOptions};
 use tempfile::tempdir;
 
 use crate::support::{Memory, Wire, reference, settings};
@@ -133,5 +133,74 @@ fn plain_http_is_spoken_where_it_is_asked_for_and_found_out_on_loopback_only() {
     let asked = RegistrySettings { plain_http: vec![address.clone()], ..settings() };
     assert!(matches!(resolve(asked, &address), RegistryError::ManifestUnknown { .. }));
     let found = resolve(settings(), &wire.proxy.address());
+    assert!(matches!(found, RegistryError::ManifestUnknown { .. }), "{found:?}");
+}
+
+#[test]
+fn tokens_are_got_by_password_one_for_each_scope() {
+    let (server, task, dir) = (
+        sealer_testkit::Registry::start_with_tokens("sealer", "s3cret"),
+        Task::unobserved(),
+        tempdir().unwrap(),
+    );
+    let there = Memory::default();
+    let image = there.image(1, &[10, 20, 30, 2 << 20]);
+    let reference = reference(&server.address(), "team/demo:v1");
+    let stranger = Registry::new(settings());
+    let refused = failure(copy(&task, &there, &stranger.repository(&task, &reference), &image, 4));
+    assert!(matches!(refused, RegistryError::Unauthorized { credentials: false, .. }), "{refused:?}");
+
+    let settings = RegistrySettings { auth_file: Some(dir.path().join("config.json")), ..settings() };
+    let registry = Registry::new(settings);
+    let refused = failure(registry.login(&task, &server.address(), "sealer", &"hunter2".into()));
+    assert!(matches!(refused, RegistryError::Unauthorized { credentials: true, .. }), "{refused:?}");
+    registry.login(&task, &server.address(), "sealer", &"s3cret".into()).unwrap();
+    let before = server.tokens_given().len();
+    let repository = registry.repository(&task, &reference);
+    copy(&task, &there, &repository, &image, 4).unwrap();
+    repository.tag(&image, &there).unwrap();
+    assert_eq!(repository.resolve().unwrap(), image);
+    copy(&task, &repository, &Memory::default(), &image, 4).unwrap();
+    assert_eq!(
+        server.tokens_given()[before..],
+        ["repository:team/demo:pull,push", "repository:team/demo:pull"]
+    );
+}
+
+#[test]
+fn a_refused_token_is_renewed_in_the_middle() {
+    let (server, task, dir) = (
+        sealer_testkit::Registry::start_with_tokens("sealer", "s3cret"),
+        Task::unobserved(),
+        tempdir().unwrap(),
+    );
+    let proxy = Proxy::start(&server.address());
+    let there = Memory::default();
+    let image = there.image(1, &[2 << 20]);
+    let settings = RegistrySettings { auth_file: Some(dir.path().join("config.json")), ..settings() };
+    let registry = Registry::new(settings);
+    registry.login(&task, &proxy.address(), "sealer", &"s3cret".into()).unwrap();
+    let reference = reference(&proxy.address(), "demo:v1");
+    let before = server.tokens_given().len();
+    for method in ["PATCH", "PUT"] {
+        proxy.inject(Fault::on(method, "/blobs/uploads/", Action::status(401)));
+    }
+    copy(&task, &there, &registry.repository(&task, &reference), &image, 1).unwrap();
+    assert_eq!(server.tokens_given()[before..], ["repository:demo:pull,push"; 3]);
+}
+
+#[test]
+fn an_identity_token_is_exchanged() {
+    let (server, task, dir) = (
+        sealer_testkit::Registry::start_with_tokens("sealer", "s3cret"),
+        Task::unobserved(),
+        tempdir().unwrap(),
+    );
+    let auth_file = dir.path().join("config.json");
+    let auths = format!(r#"{{ "auths": {{ "{}": {{ "identitytoken": "s3cret" }} }} }}"#, server.address());
+    fs::write(&auth_file, auths).unwrap();
+    let registry = Registry::new(RegistrySettings { auth_file: Some(auth_file), ..settings() });
+    let reference = reference(&server.address(), "demo:v1");
+    let found = failure(registry.repository(&task, &reference).resolve());
     assert!(matches!(found, RegistryError::ManifestUnknown { .. }), "{found:?}");
 }

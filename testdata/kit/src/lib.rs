@@ -9,6 +9,7 @@ mod fault;
 mod http;
 mod proxy;
 mod registry;
+mod tokens;
 
 pub use fault::{Action, Fault, Seen};
 pub use proxy::Proxy;

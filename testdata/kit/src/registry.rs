@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::certificate::{self, ServerCertificate};
+use crate::tokens::{self, TokenServer};
 
 /// How a registry is to be. The default speaks plain HTTP and lets everybody in.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,7 @@ pub struct Registry {
     address: SocketAddr,
     options: RegistryOptions,
     certificate: Option<ServerCertificate>,
+    tokens: Option<TokenServer>,
     dir: TempDir,
 }
 
@@ -44,7 +46,24 @@ impl Registry {
     /// When `docker-registry` is not installed or does not come up; with what it printed.
     #[must_use]
     pub fn start(options: RegistryOptions) -> Self {
-        let dir = tempfile::Builder::new().prefix("registry-").tempdir().expect("a temporary folder");
+        Self::start_in(temporary(), options, None)
+    }
+
+    /// Starts a registry that wants tokens, and the token server that gives them to this user: the
+    /// way of Docker Hub. Plain HTTP. The password serves as an OAuth2 refresh token too.
+    ///
+    /// # Panics
+    /// As [`Registry::start`].
+    #[must_use]
+    pub fn start_with_tokens(user: &str, password: &str) -> Self {
+        let dir = temporary();
+        let tokens = TokenServer::start(dir.path(), user, password);
+        let options =
+            RegistryOptions { tls: false, credentials: Some((user.to_owned(), password.to_owned())) };
+        Self::start_in(dir, options, Some(tokens))
+    }
+
+    fn start_in(dir: TempDir, options: RegistryOptions, tokens: Option<TokenServer>) -> Self {
         let certificate = options.tls.then(|| certificate::make(dir.path()));
         if let Some((user, password)) = &options.credentials {
             let hash = bcrypt::hash(password, 4).expect("the cost is within bcrypt's limits");
@@ -54,11 +73,16 @@ impl Registry {
         let mut output = String::new();
         for _ in 0..5 {
             let address = free_address();
-            let config = config(address, &options, certificate.as_ref(), dir.path());
+            let config = config(
+                address,
+                &auth(&options, tokens.as_ref(), dir.path()),
+                certificate.as_ref(),
+                dir.path(),
+            );
             write(&dir.path().join("config.yml"), &config);
             let mut process = spawn(dir.path());
             if wait_until_it_listens(&mut process, dir.path()) {
-                return Self { process, address, options, certificate, dir };
+                return Self { process, address, options, certificate, tokens, dir };
             }
             let _ = process.kill();
             let _ = process.wait();
@@ -101,6 +125,13 @@ impl Registry {
         blobs.join(&hex[..2]).join(hex).join("data")
     }
 
+    /// Returns what each token was asked for, in the words of token servers:
+    /// `repository:demo:pull`. Empty without a token server.
+    #[must_use]
+    pub fn tokens_given(&self) -> Vec<String> {
+        self.tokens.as_ref().map(TokenServer::scopes).unwrap_or_default()
+    }
+
     /// Returns what the registry has printed: its access log.
     #[must_use]
     pub fn log(&self) -> String {
@@ -128,21 +159,35 @@ pub(crate) fn free_address() -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
 }
 
-fn config(
-    address: SocketAddr,
-    options: &RegistryOptions,
-    certificate: Option<&ServerCertificate>,
-    dir: &Path,
-) -> String {
+fn temporary() -> TempDir {
+    tempfile::Builder::new().prefix("registry-").tempdir().expect("a temporary folder")
+}
+
+/// Returns the part of the configuration that says who is let in.
+fn auth(options: &RegistryOptions, tokens: Option<&TokenServer>, dir: &Path) -> String {
+    match (tokens, &options.credentials) {
+        (Some(tokens), _) => format!(
+            "auth:\n  token:\n    realm: {}\n    service: {}\n    issuer: {}\n    rootcertbundle: {}\n",
+            tokens.realm(),
+            tokens::SERVICE,
+            tokens::ISSUER,
+            tokens.certificate().display()
+        ),
+        (None, Some(_)) => {
+            format!("auth:\n  htpasswd:\n    realm: test\n    path: {}/htpasswd\n", dir.display())
+        }
+        (None, None) => String::new(),
+    }
+}
+
+fn config(address: SocketAddr, auth: &str, certificate: Option<&ServerCertificate>, dir: &Path) -> String {
     let dir = dir.display();
     let mut config = format!(
         "version: 0.1\n\
          log:\n  level: info\n  accesslog:\n    disabled: false\n\
          storage:\n  filesystem:\n    rootdirectory: {dir}/storage\n  delete:\n    enabled: true\n"
     );
-    if options.credentials.is_some() {
-        config += &format!("auth:\n  htpasswd:\n    realm: test\n    path: {dir}/htpasswd\n");
-    }
+    config += auth;
     config += &format!("http:\n  addr: {address}\n");
     if let Some(files) = certificate {
         let (certificate, key) = (files.certificate.display(), files.key.display());
