@@ -1,6 +1,6 @@
 //! Copying content between two places: pull, push, save and load are this one function.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -244,11 +244,27 @@ pub fn pull(
 pub fn push(task: &Task, store: &Store, registry: &Registry, reference: &Reference) -> Result<Descriptor> {
     let image = store.resolve(reference)?;
     let task = task.child("push", reference.familiar(), None)?;
-    let repository = registry.repository(&task, reference);
+    let repository = registry.repository(&task, reference).with_mounts(neighbours(store, reference)?);
     copy(&task, store, &repository, &image, registry.settings().parallel)?;
     repository.tag(&image, store)?;
     task.finish();
     Ok(image)
+}
+
+/// Finds out which blobs another repository of the same registry may have, by the names in the
+/// store: an image stands there as a rule beside the base that it was built on.
+fn neighbours(store: &Store, reference: &Reference) -> Result<HashMap<Digest, String>> {
+    let mut found = HashMap::new();
+    for (other, root) in store.references()? {
+        if other.registry() != reference.registry() || other.repository() == reference.repository() {
+            continue;
+        }
+        let mut graph = Graph::default();
+        // An image that is not whole here is no reason not to send this one.
+        let _ = graph.read(store, &root);
+        found.extend(graph.blobs.iter().map(|blob| (blob.digest().clone(), other.repository().to_owned())));
+    }
+    Ok(found)
 }
 
 /// The store for what it has, the registry for the rest.

@@ -13,6 +13,7 @@ mod helper;
 mod host;
 mod http;
 mod manifest;
+mod pipe;
 mod tls;
 mod token;
 mod upload;
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use error::{RegistryError, Target, Unreachable};
-use oci_spec::image::Descriptor;
+use oci_spec::image::{Descriptor, Digest};
 use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
 use sealer_stdx::task::Task;
@@ -133,7 +134,7 @@ impl Registry {
     /// Returns an image's place. `task` cancels what is done there.
     #[must_use]
     pub fn repository<'a>(&'a self, task: &'a Task, reference: &Reference) -> Repository<'a> {
-        Repository { registry: self, task, reference: reference.clone() }
+        Repository { registry: self, task, reference: reference.clone(), mounts: HashMap::new() }
     }
 
     /// Tries credentials on a registry (`docker.io`, `host:5000`), then keeps them in the auth
@@ -208,9 +209,17 @@ pub struct Repository<'a> {
     registry: &'a Registry,
     task: &'a Task,
     reference: Reference,
+    mounts: HashMap<Digest, String>,
 }
 
 impl Repository<'_> {
+    /// Says for blobs which other repository of the same registry may have them: they are mounted
+    /// from there, and sent only if that does not work.
+    #[must_use]
+    pub fn with_mounts(self, mounts: HashMap<Digest, String>) -> Self {
+        Self { mounts, ..self }
+    }
+
     /// Returns what the reference names: a manifest's or an index's descriptor.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! Writing to a registry: small blobs at once, large ones in pieces that resume where they broke.
 
-use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::registry::Repository;
 use crate::registry::error::RegistryError;
 use crate::registry::failure;
 use crate::registry::http::{Caller, Failed, Patience};
+use crate::registry::pipe;
 
 /// What is sent in one piece, from memory.
 const SMALL: u64 = 1 << 20;
@@ -31,7 +31,28 @@ pub(crate) fn push_blob(repository: &Repository<'_>, content: &Descriptor, sourc
     let caller = repository.pushing()?;
     let start = repository.url(&caller, "blobs/uploads/");
     let mut upload = Upload { caller, start, content, at: 0, reader: None };
-    upload.run(source)
+    let begun = match repository.mounts.get(content.digest()) {
+        Some(from) => upload.mount(from)?,
+        None => Begun::Not,
+    };
+    match begun {
+        Begun::Mounted => Ok(()),
+        Begun::At(location) => upload.run(location, source),
+        Begun::Not => {
+            let location = upload.begin()?;
+            upload.run(location, source)
+        }
+    }
+}
+
+/// What came of asking to mount a blob from another repository.
+enum Begun {
+    /// It is there.
+    Mounted,
+    /// It is to be sent here.
+    At(Url),
+    /// It is to be sent.
+    Not,
 }
 
 /// A blob on its way to a registry.
@@ -47,8 +68,7 @@ struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    fn run(&mut self, source: &'a dyn Fetch) -> Result<()> {
-        let location = self.begin()?;
+    fn run(&mut self, location: Url, source: &'a dyn Fetch) -> Result<()> {
         if self.content.size() <= SMALL {
             let mut bytes = Vec::new();
             let mut reader = source.fetch(self.content, 0)?;
@@ -57,6 +77,26 @@ impl<'a> Upload<'a> {
         }
         let location = self.send_pieces(location, source)?;
         self.finish(&location, &[])
+    }
+
+    /// Asks the registry to take the blob from another repository.
+    fn mount(&self, from: &str) -> Result<Begun> {
+        // The right to read there is asked for too; whoever lacks it sends the blob.
+        let scope = format!("{} repository:{from}:pull", self.caller.scope);
+        let caller = Caller { scope, ..self.caller.clone() };
+        let mut url = self.start.clone();
+        url.query_pairs_mut().append_pair("mount", self.content.digest().as_ref()).append_pair("from", from);
+        match caller.send(&url, &|client, url| client.post(url).header(CONTENT_LENGTH, 0)) {
+            Ok(response) => match response.status() {
+                StatusCode::CREATED => Ok(Begun::Mounted),
+                StatusCode::ACCEPTED => Ok(Begun::At(self.location(&self.start, &response)?)),
+                _ => Ok(Begun::Not),
+            },
+            Err(Error::Registry(RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. })) => {
+                Ok(Begun::Not)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Begins an upload and returns where its bytes go.
@@ -101,7 +141,7 @@ impl<'a> Upload<'a> {
             Some((position, reader)) if position == self.at => (position, reader),
             _ => (self.at, source.fetch(self.content, self.at)?),
         };
-        let (sender, receiver) = sync_channel(4);
+        let (sender, pipe) = pipe::new();
         let time = self.caller.settings.timeout + Duration::from_secs(length / SLOWEST);
         let mut request = self
             .caller
@@ -111,7 +151,7 @@ impl<'a> Upload<'a> {
             .header(CONTENT_TYPE, OCTETS)
             .header(CONTENT_RANGE, format!("{}-{}", self.at, self.at + length - 1))
             .timeout(time)
-            .body(Body::sized(Pipe { receiver, piece: io::Cursor::default() }, length));
+            .body(Body::sized(pipe, length));
         if let Some(proof) = &proof {
             request = proof.apply(request);
         }
@@ -119,7 +159,7 @@ impl<'a> Upload<'a> {
         // go through a channel.
         let (fed, answer) = thread::scope(|scope| {
             let sending = scope.spawn(move || request.send());
-            let fed = feed(&mut *reader, length, &sender, &mut position);
+            let fed = pipe::feed(&mut *reader, length, &sender, &mut position);
             drop(sender);
             (fed, sending.join().expect("a request does not panic"))
         });
@@ -224,50 +264,4 @@ fn received(response: &Response) -> Option<u64> {
     let range = response.headers().get(RANGE)?.to_str().ok()?;
     let last: u64 = range.trim().trim_start_matches("bytes=").split_once('-')?.1.parse().ok()?;
     last.checked_add(1)
-}
-
-/// Passes `length` bytes on. Ends early without an error when nobody wants them any more.
-fn feed(
-    reader: &mut dyn Read,
-    length: u64,
-    sender: &SyncSender<Vec<u8>>,
-    position: &mut u64,
-) -> io::Result<()> {
-    let mut left = length;
-    while left > 0 {
-        let mut piece = vec![0; usize::try_from(left.min(256 << 10)).expect("a quarter of a megabyte")];
-        let count = reader.read(&mut piece)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        piece.truncate(count);
-        *position += count as u64;
-        left -= count as u64;
-        if sender.send(piece).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// The receiving end of [`feed`], as a reader.
-struct Pipe {
-    receiver: Receiver<Vec<u8>>,
-    piece: io::Cursor<Vec<u8>>,
-}
-
-impl Read for Pipe {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.piece.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
-                return Ok(count);
-            }
-            match self.receiver.recv() {
-                Ok(piece) => self.piece = io::Cursor::new(piece),
-                // The source broke off: so must the request, or the registry would wait.
-                Err(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-    }
 }

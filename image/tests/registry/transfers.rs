@@ -157,6 +157,24 @@ fn a_cancelled_pull_ends_and_names_nothing() {
     assert!(here.references().unwrap().is_empty());
 }
 
+#[test]
+fn layers_of_a_base_in_the_same_registry_are_not_sent_again() {
+    let (wire, task, registry) = (Wire::start(), Task::unobserved(), Registry::new(settings()));
+    let (_dir, store) = store();
+    let (base, image) = (wire.reference("base:v1"), wire.reference("team/app:v1"));
+    stored(&store, &base, 1, &[2 << 20, 100]);
+    stored(&store, &image, 1, &[2 << 20, 100, 200]);
+    // What is named here need not be there: then it is sent.
+    stored(&store, &wire.reference("never/pushed:v1"), 3, &[200]);
+    push(&task, &store, &registry, &base).unwrap();
+    wire.proxy.forget();
+    let pushed = push(&task, &store, &registry, &image).unwrap();
+    let sent: u64 = wire.proxy.seen().iter().map(|seen| seen.sent).sum();
+    assert!((200..4000).contains(&sent), "{sent}");
+    let (_dir, here) = self::store();
+    assert_eq!(pull(&task, &here, &registry, &image, &Platform::host()).unwrap(), pushed);
+}
+
 /// Makes an image of one file by buildah, in storage of its own, and pushes it.
 fn buildah_pushes(dir: &Path, name: &str, options: &[&str]) {
     let storage = dir.join("storage");
