@@ -197,7 +197,7 @@ fn auths<'a>(config: &'a mut Map<String, Value>, path: &Path) -> Result<&'a mut 
 
 /// Returns the form in which two keys of one registry are equal: no scheme, no `/v1/`, and one
 /// name for Docker Hub.
-fn normal(key: &str) -> String {
+pub(crate) fn normal(key: &str) -> String {
     let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     let key = key.trim_end_matches('/');
     let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);

@@ -87,7 +87,8 @@ pub(crate) fn client(name: &str, settings: &RegistrySettings) -> Result<Client> 
     };
     // HTTP/1.1: one connection a blob moves more than the streams of one HTTP/2 connection, and
     // when it breaks, one blob resumes and not all.
-    let client = Client::builder()
+    let builder = if loopback(name) { Client::builder().no_proxy() } else { Client::builder() };
+    let client = builder
         .tls_backend_preconfigured(tls)
         .http1_only()
         .user_agent(concat!("sealer/", env!("CARGO_PKG_VERSION")))
@@ -97,6 +98,11 @@ pub(crate) fn client(name: &str, settings: &RegistrySettings) -> Result<Client> 
         .tcp_nodelay(true)
         .build();
     Ok(client.map_err(|error| failure::of_request(error, &Target::Registry(name.to_owned())).0)?)
+}
+
+/// Tells whether a host as references name it is this machine: no proxy leads there.
+fn loopback(name: &str) -> bool {
+    Url::parse(&format!("https://{name}")).is_ok_and(|url| is_loopback(&url))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -41,7 +41,9 @@ use crate::registry::host::Host;
 use crate::registry::http::Caller;
 pub(crate) use crate::registry::manifest::is_manifest;
 
-/// How registries are reached. Nothing of it is read from the environment.
+/// How registries are reached. Nothing of it is read from the environment; only the HTTP client
+/// itself looks for a proxy there (`HTTPS_PROXY`, `NO_PROXY`), and the system's certificates can be
+/// set there (`SSL_CERT_FILE`).
 #[derive(Debug, Clone)]
 pub struct RegistrySettings {
     /// Docker's `config.json`, with credentials and credential helpers; without it, everything is
@@ -137,12 +139,13 @@ impl Registry {
         Repository { registry: self, task, reference: reference.clone(), mounts: HashMap::new() }
     }
 
-    /// Tries credentials on a registry (`docker.io`, `host:5000`), then keeps them in the auth
+    /// Tries credentials on a registry (`docker.io`, `host:5000`, or as docker takes it, a URL), then keeps them in the auth
     /// file, or in the credential helper that the file names.
     ///
     /// # Errors
     /// `Unauthorized` when the registry refuses them; then nothing is kept.
     pub fn login(&self, task: &Task, host: &str, user: &str, password: &SecretString) -> Result<()> {
+        let host = &auth::normal(host);
         let credentials = Credentials::Password { user: user.to_owned(), password: password.clone() };
         let caller = Caller {
             settings: &self.shared.settings,
@@ -169,7 +172,7 @@ impl Registry {
     /// When the auth file cannot be written.
     pub fn logout(&self, host: &str) -> Result<bool> {
         self.shared.credentials.lock().expect("no holder panics").clear();
-        self.auth_file().map_or(Ok(false), |file| file.forget(host))
+        self.auth_file().map_or(Ok(false), |file| file.forget(&auth::normal(host)))
     }
 
     fn auth_file(&self) -> Option<AuthFile> {

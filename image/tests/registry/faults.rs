@@ -1,8 +1,8 @@
 //! What breaks on the wire: what is made good, what is told, and how many bytes go twice.
 
 use sealer_image::registry::RegistryError;
-use sealer_image::transfer::copy;
-use sealer_image::{Descriptor, Error, Registry, RegistrySettings};
+use sealer_image::transfer::{copy, pull};
+use sealer_image::{Descriptor, Error, Platform, Registry, RegistrySettings, Store};
 use sealer_stdx::task::Task;
 use sealer_testkit::{Action, Fault};
 
@@ -184,5 +184,36 @@ fn a_blob_that_the_registry_has_lost_is_named() {
             assert_eq!(digest.to_string(), pushed.blob());
         }
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_damaged_layer_is_not_taken_by_the_registry() {
+    for size in [100, 2 * MIB] {
+        let (wire, there) = (Wire::start(), Memory::default());
+        let image = there.image(1, &[size]);
+        there.damage(&there.layers(&image)[0]);
+        let refused = push(&wire, &there, &image);
+        assert!(matches!(refused, Err(Error::Verify { .. })), "{refused:?}");
+        assert!(!wire.registry.blob_path(image.digest().as_ref()).exists());
+    }
+}
+
+#[test]
+fn a_layer_whose_size_is_not_what_the_manifest_says_is_refused_by_the_store() {
+    for wrong in [-1, 1] {
+        let (wire, there, task) = (Wire::start(), Memory::default(), Task::unobserved());
+        let honest = there.image(1, &[MIB]);
+        push(&wire, &there, &honest).unwrap();
+        let image = there.lying_about_sizes(&honest, wrong);
+        let (registry, reference) = (Registry::new(settings()), wire.reference("demo:lies"));
+        registry.repository(&task, &reference).tag(&image, &there).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let refused = pull(&task, &store, &registry, &reference, &Platform::host());
+        let Err(Error::Verify { what: "layer", detail, .. }) = refused else { panic!("{refused:?}") };
+        let told = ["more than 1048575 bytes received", "1048577 bytes expected, 1048576 received"];
+        assert_eq!(detail, told[usize::from(wrong > 0)]);
+        assert!(store.references().unwrap().is_empty());
     }
 }

@@ -6,5 +6,6 @@ mod support;
 
 mod access;
 mod faults;
+mod kill;
 mod transfers;
 mod verbs;

@@ -40,6 +40,22 @@ impl Memory {
         self.add("application/vnd.oci.image.manifest.v1+json", manifest.to_string().into())
     }
 
+    /// Changes a byte of the content, and not its name.
+    pub(crate) fn damage(&self, content: &Descriptor) {
+        let mut all = self.0.lock().unwrap();
+        all.get_mut(&content.digest().to_string()).unwrap()[7] ^= 1;
+    }
+
+    /// Adds an image whose manifest gives its layers' sizes wrong by so much.
+    pub(crate) fn lying_about_sizes(&self, image: &Descriptor, by: i64) -> Descriptor {
+        let bytes = self.0.lock().unwrap()[&image.digest().to_string()].clone();
+        let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        for layer in manifest["layers"].as_array_mut().unwrap() {
+            layer["size"] = (layer["size"].as_i64().unwrap() + by).into();
+        }
+        self.add("application/vnd.oci.image.manifest.v1+json", manifest.to_string().into())
+    }
+
     /// Returns what is there, as a sorted list of digests.
     pub(crate) fn digests(&self) -> Vec<String> {
         let mut digests: Vec<String> = self.0.lock().unwrap().keys().cloned().collect();
