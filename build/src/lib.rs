@@ -1,1 +1,18 @@
 //! From a Kubefile and a context to a cluster image.
+//!
+//! Kubefile → AST → [`BuildPlan`] → one layer an instruction → image. This crate never names a host.
+
+mod cache;
+mod check;
+pub mod context;
+pub mod error;
+mod exec;
+mod ignore;
+pub mod kubefile;
+pub mod plan;
+mod run;
+
+pub use error::{Error, Result};
+pub use exec::{BuildRequest, Built, Mode, build};
+pub use kubefile::KubefileError;
+pub use plan::BuildPlan;

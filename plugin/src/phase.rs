@@ -1,6 +1,7 @@
 //! The vocabulary of a run. The order of the enum is the order of a run.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,52 @@ pub enum Phase {
     PostClean,
     /// The root file system and all other traces go.
     Remove,
+}
+
+impl Phase {
+    /// The phases that take plugins, in the order of a run.
+    pub const WITH_PLUGINS: [Self; 11] = [
+        Self::Originally,
+        Self::PreInit,
+        Self::PreInstall,
+        Self::PreJoin,
+        Self::PostJoin,
+        Self::PreGuest,
+        Self::PostInstall,
+        Self::PreUpgrade,
+        Self::PostUpgrade,
+        Self::PreClean,
+        Self::PostClean,
+    ];
+
+    /// Returns the names of the phases that take plugins, for messages.
+    #[must_use]
+    pub fn names() -> String {
+        Self::WITH_PLUGINS.map(|phase| phase.to_string()).join(", ")
+    }
+}
+
+/// A word that is no phase, or none that takes plugins.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("phase `{word}` does not exist")]
+pub struct UnknownPhase {
+    /// The word.
+    pub word: String,
+    /// The phase that it may have been meant for.
+    pub nearest: Option<Phase>,
+}
+
+impl FromStr for Phase {
+    type Err = UnknownPhase;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let same = |phase: &Self| phase.to_string() == word;
+        Self::WITH_PLUGINS.into_iter().find(same).ok_or_else(|| {
+            let distance = |phase: &Self| strsim::damerau_levenshtein(&phase.to_string().to_lowercase(), &word.to_lowercase());
+            let nearest = Self::WITH_PLUGINS.into_iter().min_by_key(distance).filter(|phase| distance(phase) <= 3);
+            UnknownPhase { word: word.to_owned(), nearest }
+        })
+    }
 }
 
 impl fmt::Display for Phase {

@@ -1,5 +1,15 @@
 //! What a `.so` says of itself, read from the file without running it.
 
+use object::{Object, ObjectSection, ObjectSymbol};
+use sealer_plugin_abi as abi;
+
+/// The version of the plugin ABI that this sealer speaks.
+pub const ABI_VERSION: u32 = abi::VERSION;
+
+/// How a Go plugin becomes one that loads for ever.
+pub const GO_REMEDY: &str = "rebuild it in two steps: export `PluginType` and `Plugin` by the C ABI \
+(docs/reference/plugin-abi.md), then `go build -buildmode=c-shared`";
+
 /// What a shared object is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedObject {
@@ -41,6 +51,81 @@ pub struct InspectError {
 /// # Errors
 /// When they are no ELF shared object, or end too early.
 pub fn inspect(bytes: &[u8]) -> Result<SharedObject, InspectError> {
-    let _ = bytes;
-    unimplemented!("shared_object::inspect")
+    if bytes.len() < 64 || !bytes.starts_with(b"\x7fELF") {
+        let reason = if bytes.starts_with(b"\x7fELF") { "is truncated" } else { "is no ELF file" };
+        return Err(InspectError { reason: reason.to_owned() });
+    }
+    let truncated = |error: object::Error| InspectError { reason: format!("is truncated or broken: {error}") };
+    check_length(bytes)?;
+    let file = object::File::parse(bytes).map_err(truncated)?;
+    if file.kind() != object::ObjectKind::Dynamic {
+        return Err(InspectError { reason: "is no shared object".to_owned() });
+    }
+    Ok(SharedObject { architecture: architecture(file.architecture()), nature: nature(&file) })
+}
+
+/// The section headers stand at the end of a file as linkers write it: without them it is cut.
+fn check_length(bytes: &[u8]) -> Result<(), InspectError> {
+    let is_64 = bytes[4] == 2;
+    let number = |at: usize, width: usize| {
+        let mut value = 0_u64;
+        for index in (0..width).rev() {
+            value = value << 8 | u64::from(bytes[at + index]);
+        }
+        value
+    };
+    let end = if is_64 { number(0x28, 8) + number(0x3a, 2) * number(0x3c, 2) } else { number(0x20, 4) + number(0x2e, 2) * number(0x30, 2) };
+    if end > bytes.len() as u64 {
+        let reason = format!("is truncated: it should have at least {end} bytes and has {}", bytes.len());
+        return Err(InspectError { reason });
+    }
+    Ok(())
+}
+
+fn architecture(architecture: object::Architecture) -> String {
+    match architecture {
+        object::Architecture::X86_64 => "amd64".to_owned(),
+        object::Architecture::Aarch64 => "arm64".to_owned(),
+        object::Architecture::I386 => "386".to_owned(),
+        object::Architecture::Riscv64 => "riscv64".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn nature(file: &object::File<'_>) -> Nature {
+    let symbol = |name: &str| file.dynamic_symbols().find(|symbol| symbol.is_definition() && symbol.name() == Ok(name));
+    if file.section_by_name(".go.plugin").is_some() || is_go_plugin(file) {
+        return Nature::GoPlugin;
+    }
+    let other = |reason: &str| Nature::Other { reason: reason.to_owned() };
+    let Some(kind) = symbol("PluginType") else { return other("it exports no `PluginType`") };
+    let Some(plugin) = symbol("Plugin") else { return other("it exports no `Plugin`") };
+    let text = data_at(file, kind.address()).map(|data| data.split(|byte| *byte == 0).next().unwrap_or_default());
+    let kind = text.and_then(|text| std::str::from_utf8(text).ok()).filter(|kind| is_type_name(kind));
+    let Some(kind) = kind else { return other("its `PluginType` is no array of characters") };
+    let version = data_at(file, plugin.address()).and_then(|data| data.get(4..8)?.try_into().ok());
+    match version {
+        Some(version) => Nature::Plugin { kind: kind.to_owned(), abi: u32::from_le_bytes(version) },
+        None => other("its `Plugin` holds no data"),
+    }
+}
+
+fn is_type_name(kind: &str) -> bool {
+    !kind.is_empty() && kind.len() <= 128 && kind.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Go's linker gives a plugin the symbols of its module's table of plugins.
+fn is_go_plugin(file: &object::File<'_>) -> bool {
+    let tells = |name: &str| name.starts_with("go.plugin.") || name.starts_with("go:plugin.") || name == "local.pluginmoduledata";
+    let dynamic = file.dynamic_symbols().filter_map(|symbol| symbol.name().ok());
+    dynamic.chain(file.symbols().filter_map(|symbol| symbol.name().ok())).any(tells)
+}
+
+/// The bytes from an address to the end of its section, as the file has them.
+fn data_at<'data>(file: &object::File<'data>, address: u64) -> Option<&'data [u8]> {
+    let section = file.sections().find(|section| {
+        section.address() != 0 && (section.address()..section.address() + section.size()).contains(&address)
+    })?;
+    let offset = usize::try_from(address - section.address()).ok()?;
+    section.data().ok()?.get(offset..)
 }

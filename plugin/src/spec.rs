@@ -1,5 +1,9 @@
 //! `kind: Plugin`: what a plugin's YAML says.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use sealer_plugin_sdk::wire::{Cluster, Host};
 use serde::{Deserialize, Serialize};
 
 use crate::phase::Phase;
@@ -51,12 +55,225 @@ pub struct SpecError {
     pub hint: Option<String>,
 }
 
+impl Selector {
+    /// Reads `spec.on`.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a phrase.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.contains('=') {
+            return Ok(Self::Labels(text.to_owned()));
+        }
+        if text == "master0" {
+            return Ok(Self::FirstMaster);
+        }
+        let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return Err("`on` is empty; leave it out to mean every host".to_owned());
+        }
+        let is_address = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) || word.contains(':');
+        if words.iter().all(|word| !is_address(word)) {
+            return Ok(Self::Roles(words.into_iter().map(str::to_owned).collect()));
+        }
+        let mut addresses = Vec::new();
+        for word in words {
+            addresses.extend(range(word)?);
+        }
+        Ok(Self::Addresses(addresses))
+    }
+
+    /// Returns the addresses of the cluster's hosts that are selected, in the cluster's order.
+    ///
+    /// # Errors
+    /// When none is, an address is no host of the cluster, or a label would have to be looked up.
+    pub fn select(&self, cluster: &Cluster) -> Result<Vec<String>, String> {
+        let of = |wanted: &dyn Fn(&Host) -> bool| -> Vec<String> {
+            cluster.hosts.iter().filter(|host| wanted(host)).map(|host| host.address.clone()).collect()
+        };
+        match self {
+            Self::Labels(labels) => Err(format!("`on: {labels}` selects by label, which this version cannot look up")),
+            Self::FirstMaster => Ok(of(&|host| host.roles.iter().any(|role| role == "master")).into_iter().take(1).collect()),
+            Self::Roles(roles) => {
+                let found = of(&|host| host.roles.iter().any(|role| roles.contains(role)));
+                if found.is_empty() { Err(format!("no host of the cluster has the role `{}`", roles.join("` or `"))) } else { Ok(found) }
+            }
+            Self::Addresses(addresses) => {
+                let stranger = addresses.iter().find(|address| !cluster.hosts.iter().any(|host| host.address == **address));
+                match stranger {
+                    Some(stranger) => Err(format!("`{stranger}` is no host of the cluster")),
+                    None => Ok(of(&|host| addresses.contains(&host.address))),
+                }
+            }
+        }
+    }
+}
+
+/// An address, or the addresses from one to another.
+fn range(word: &str) -> Result<Vec<String>, String> {
+    let address = |text: &str| -> Result<Ipv4Addr, String> {
+        text.trim().parse().map_err(|_| format!("`{text}` is no address, and `{word}` no role"))
+    };
+    let Some((first, last)) = word.split_once('-') else {
+        return word.parse::<IpAddr>().map(|address| vec![address.to_string()]).map_err(|_| format!("`{word}` is no address"));
+    };
+    let (first, last) = (u32::from(address(first)?), u32::from(address(last)?));
+    if first > last || last - first > 65_535 {
+        return Err(format!("the range `{word}` ends before it begins, or is too long"));
+    }
+    Ok((first..=last).map(|number| Ipv4Addr::from(number).to_string()).collect())
+}
+
+/// Only which kind of document it is.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(default)]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Document {
+    #[expect(dead_code, reason = "any version is taken, as in the original")]
+    #[serde(default)]
+    api_version: String,
+    #[expect(dead_code, reason = "it was read before")]
+    kind: String,
+    metadata: Metadata,
+    spec: Spec,
+    #[expect(dead_code, reason = "the original writes an empty one")]
+    #[serde(default)]
+    status: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spec {
+    #[serde(rename = "type")]
+    kind: String,
+    action: serde_saphyr::Spanned<String>,
+    on: Option<serde_saphyr::Spanned<String>>,
+    #[serde(default)]
+    data: String,
+}
+
 /// Reads all `kind: Plugin` documents of a YAML file; documents of other kinds are passed over.
 ///
 /// # Errors
 /// Everything that is wrong in the file: an unknown field, a phase that does not exist or takes no
 /// plugins, a selector that cannot be read.
 pub fn parse(file: &str, text: &str) -> Result<Vec<PluginSpec>, Vec<SpecError>> {
-    let _ = (file, text);
-    unimplemented!("spec::parse")
+    let (mut specs, mut errors) = (Vec::new(), Vec::new());
+    for (first, document) in documents(text) {
+        let reader = Reader { file, first };
+        match reader.read(document) {
+            Ok(spec) => specs.extend(spec),
+            Err(found) => errors.extend(found),
+        }
+    }
+    if errors.is_empty() { Ok(specs) } else { Err(errors) }
 }
+
+/// Splits a file at its `---` lines; each document with the number of its first line.
+fn documents(text: &str) -> Vec<(usize, &str)> {
+    let mut documents = Vec::new();
+    let (mut begin, mut first) = (0, 1);
+    let mut at = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if line.trim_end() == "---" {
+            documents.push((first, &text[begin..at]));
+            (begin, first) = (at + line.len(), index + 2);
+        }
+        at += line.len();
+    }
+    documents.push((first, &text[begin..]));
+    documents.retain(|(_, document)| document.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')));
+    documents
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    first: usize,
+}
+
+impl Reader<'_> {
+    fn read(&self, document: &str) -> Result<Option<PluginSpec>, Vec<SpecError>> {
+        let header: Header = serde_saphyr::from_str(document).map_err(|error| vec![self.syntax(&error)])?;
+        if header.kind != "Plugin" {
+            return Ok(None);
+        }
+        let parsed: Document = serde_saphyr::from_str(document).map_err(|error| vec![self.syntax(&error)])?;
+        let mut errors = Vec::new();
+        if parsed.spec.kind.trim().is_empty() {
+            errors.push(self.error(1, "`type` is empty".to_owned(), None));
+        }
+        let phases = self.phases(&parsed.spec.action).map_err(|found| errors.extend(found)).unwrap_or_default();
+        let on = parsed.spec.on.as_ref().and_then(|on| {
+            let line = usize::try_from(on.referenced.line()).unwrap_or(1);
+            Selector::parse(&on.value).map_err(|message| errors.push(self.error(line, message, None))).ok()
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Some(PluginSpec {
+            name: parsed.metadata.name,
+            kind: parsed.spec.kind,
+            phases,
+            on,
+            data: parsed.spec.data,
+            file: self.file.to_owned(),
+            line: self.first,
+        }))
+    }
+
+    /// `A|B`, in the order of a run.
+    fn phases(&self, action: &serde_saphyr::Spanned<String>) -> Result<Vec<Phase>, Vec<SpecError>> {
+        let line = usize::try_from(action.referenced.line()).unwrap_or(1);
+        let (mut phases, mut errors) = (Vec::new(), Vec::new());
+        for word in action.value.split('|').map(str::trim) {
+            match word.parse::<Phase>() {
+                Ok(phase) => phases.push(phase),
+                Err(unknown) => {
+                    let hint = match unknown.nearest {
+                        Some(phase) => format!("did you mean `{phase}`? phases that take plugins: {}", Phase::names()),
+                        None => format!("phases that take plugins: {}", Phase::names()),
+                    };
+                    errors.push(self.error(line, unknown.to_string(), Some(hint)));
+                }
+            }
+        }
+        phases.sort_unstable();
+        phases.dedup();
+        if errors.is_empty() { Ok(phases) } else { Err(errors) }
+    }
+
+    fn syntax(&self, error: &serde_saphyr::Error) -> SpecError {
+        let line = error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
+        let message = error.without_snippet().to_string();
+        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+        let hint = suggestion(&message);
+        self.error(line, message, hint)
+    }
+
+    fn error(&self, line: usize, message: String, hint: Option<String>) -> SpecError {
+        SpecError { file: self.file.to_owned(), line: self.first + line - 1, message, hint }
+    }
+}
+
+/// For "unknown field `a`, expected one of b, c": the one that is nearly it.
+fn suggestion(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (field, rest) = rest.split_once('`')?;
+    let known = rest.split_once("expected ")?.1.trim_start_matches("one of ");
+    let known = known.split(", ").map(|word| word.trim_matches('`'));
+    let nearest = known.min_by_key(|word| strsim::damerau_levenshtein(word, field))?;
+    (strsim::damerau_levenshtein(nearest, field) <= 3).then(|| format!("did you mean `{nearest}`?"))
+}
+
+#[cfg(test)]
+mod tests;

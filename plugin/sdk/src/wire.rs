@@ -60,3 +60,63 @@ pub struct Host {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
 }
+
+/// What a plugin asks of sealer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum HostRequest {
+    /// A shell command on a host, as root. Answered by [`ExecReply`].
+    Exec {
+        /// The host's address.
+        host: String,
+        /// The command.
+        command: String,
+    },
+    /// A file of the machine where the plugin runs, to a host. Answered by [`Nothing`].
+    Copy {
+        /// The file here.
+        source: String,
+        /// The host's address.
+        host: String,
+        /// The path there.
+        dest: String,
+        /// Its permission bits there.
+        mode: u32,
+    },
+    /// A line for the operator. Answered by [`Nothing`].
+    Log {
+        /// The line.
+        line: String,
+        /// The host it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+    },
+}
+
+/// What a command on a host gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecReply {
+    /// The exit status; 128 + n for signal n.
+    pub status: i32,
+    /// Standard output; what is not UTF-8 in it is replaced.
+    pub stdout: String,
+    /// Standard error, likewise.
+    pub stderr: String,
+}
+
+/// An answer that says only that it was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nothing {}
+
+/// Sealer's answer to a [`HostRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Reply<T> {
+    /// It could not be done.
+    Error {
+        /// Why.
+        error: String,
+    },
+    /// It was done.
+    Done(T),
+}

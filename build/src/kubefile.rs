@@ -1,0 +1,19 @@
+//! The Kubefile: its lines, its instructions, and what is wrong with them.
+
+pub mod ast;
+mod error;
+mod expand;
+mod lexer;
+mod parser;
+
+pub use ast::{Instruction, InstructionKind, Kubefile, Span, Word};
+pub use error::KubefileError;
+pub use expand::expand;
+pub use parser::parse;
+
+/// The instructions that a Kubefile may hold.
+pub(crate) const KNOWN: [&str; 7] = ["FROM", "COPY", "RUN", "CMD", "ARG", "ENV", "LABEL"];
+
+/// Those of the original's 0.9 and later. They switch `COPY` to Docker's rules.
+pub(crate) const LATER: [&str; 10] =
+    ["ADD", "APP", "APPCMDS", "APPENV", "CMDS", "CNI", "CSI", "KUBEVERSION", "LAUNCH", "MAINTAINER"];

@@ -1,0 +1,270 @@
+//! Logical lines → instructions. Goes on after a mistake to find the next.
+
+use super::ast::{CopyRules, Instruction, InstructionKind, Kubefile, Span, Word};
+use super::error::KubefileError;
+use super::lexer::{Logical, logical_lines, physical_lines};
+use super::{KNOWN, LATER};
+
+/// Reads a Kubefile.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
+    let lines = physical_lines(text);
+    let logical = logical_lines(&lines);
+    if logical.is_empty() {
+        return Err(vec![
+            KubefileError::whole("it holds no instruction").hint("begin with `FROM scratch` or `FROM image:tag`"),
+        ]);
+    }
+    let (mut instructions, mut errors) = (Vec::new(), Vec::new());
+    for line in &logical {
+        match instruction(&lines, line) {
+            Ok(instruction) => instructions.push(instruction),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        errors.extend(check_order(&lines, &instructions));
+    }
+    if errors.is_empty() { Ok(Kubefile { copy_rules: copy_rules(&lines), instructions, lines }) } else { Err(errors) }
+}
+
+/// `# syntax=docker…` in the comments before the first instruction asks for Docker's rules.
+fn copy_rules(lines: &[String]) -> CopyRules {
+    let head = lines.iter().map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
+    let asks = |line: &str| {
+        let directive: String = line.trim_start_matches('#').chars().filter(|c| !c.is_whitespace()).collect();
+        directive.to_lowercase().starts_with("syntax=docker")
+    };
+    if head.into_iter().any(asks) { CopyRules::Docker } else { CopyRules::Sealer }
+}
+
+fn check_order(lines: &[String], instructions: &[Instruction]) -> Vec<KubefileError> {
+    let mut errors = Vec::new();
+    let mut from = None;
+    for instruction in instructions {
+        let word = instruction.text.split_whitespace().next().unwrap_or_default();
+        match (&instruction.kind, from) {
+            (InstructionKind::From(_), None) => from = Some(instruction.span.line),
+            (InstructionKind::From(_), Some(first)) => errors.push(
+                KubefileError::new(lines, instruction.span, format!("there is a `FROM` already, in line {first}"))
+                    .hint("a cluster image stands on one image; bring files from others with `COPY`"),
+            ),
+            (InstructionKind::Arg(_), None) | (_, Some(_)) => {}
+            (_, None) => {
+                let message = format!("the first instruction must be FROM or ARG, not `{word}`");
+                errors.push(KubefileError::new(lines, instruction.span, message));
+                return errors;
+            }
+        }
+    }
+    if from.is_none() {
+        errors.push(KubefileError::whole("it has no `FROM`").hint("begin with `FROM scratch` or `FROM image:tag`"));
+    }
+    errors
+}
+
+/// What an instruction's reader works on.
+struct Arguments<'a> {
+    lines: &'a [String],
+    line: &'a Logical,
+    /// Where the arguments begin.
+    from: usize,
+}
+
+impl Arguments<'_> {
+    fn error(&self, message: impl Into<String>) -> KubefileError {
+        KubefileError::new(self.lines, self.line.span(self.from, self.line.chars.len()), message)
+    }
+
+    fn text(&self) -> String {
+        self.line.text(self.from, self.line.chars.len())
+    }
+}
+
+fn instruction(lines: &[String], line: &Logical) -> Result<Instruction, KubefileError> {
+    let end = line.chars.iter().position(|c| c.is_whitespace()).unwrap_or(line.chars.len());
+    let word = line.text(0, end);
+    let span = line.span(0, end);
+    let name = word.to_uppercase();
+    if !KNOWN.contains(&name.as_str()) {
+        return Err(unknown(lines, span, &word, &name));
+    }
+    let from = (end..line.chars.len()).find(|&at| !line.chars[at].is_whitespace()).unwrap_or(line.chars.len());
+    let arguments = Arguments { lines, line, from };
+    if from == line.chars.len() {
+        return Err(KubefileError::new(lines, span, format!("`{name}` needs an argument")));
+    }
+    let kind = match name.as_str() {
+        "FROM" => InstructionKind::From(from_image(&arguments)?),
+        "COPY" => copy(&arguments)?,
+        "RUN" => InstructionKind::Run(command(&arguments)?),
+        "CMD" => InstructionKind::Cmd(command(&arguments)?),
+        "ARG" => InstructionKind::Arg(args(&arguments)?),
+        "ENV" => InstructionKind::Env(pairs(&arguments)?),
+        _ => InstructionKind::Label(pairs(&arguments)?),
+    };
+    Ok(Instruction { kind, text: format!("{name} {}", arguments.text()), span })
+}
+
+fn unknown(lines: &[String], span: Span, word: &str, name: &str) -> KubefileError {
+    if LATER.contains(&name) {
+        return KubefileError::new(lines, span, format!("this version does not build `{name}` yet"))
+            .hint(format!("it builds {}", KNOWN.join(", ")));
+    }
+    let error = KubefileError::new(lines, span, format!("`{word}` is no instruction"));
+    let near = KNOWN.iter().filter(|known| strsim::damerau_levenshtein(known, name) <= 2);
+    match near.min_by_key(|known| strsim::damerau_levenshtein(known, name)) {
+        Some(known) => error.hint(format!("did you mean `{known}`?")),
+        None => error.hint(format!("instructions are {}", KNOWN.join(", "))),
+    }
+}
+
+fn from_image(arguments: &Arguments<'_>) -> Result<Word, KubefileError> {
+    let words = words(arguments)?;
+    match <[Word; 1]>::try_from(words) {
+        Ok([image]) => Ok(image),
+        Err(words) => Err(KubefileError::new(arguments.lines, words[1].span, "`FROM` takes one image")),
+    }
+}
+
+fn copy(arguments: &Arguments<'_>) -> Result<InstructionKind, KubefileError> {
+    let mut words = match json(arguments)? {
+        Some(words) => words,
+        None => words(arguments)?,
+    };
+    if let Some(flag) = words.iter().find(|word| !word.literal && word.text.starts_with("--")) {
+        let message = format!("`COPY` does not take `{}`", flag.text);
+        return Err(KubefileError::new(arguments.lines, flag.span, message));
+    }
+    if words.len() < 2 {
+        return Err(arguments.error("`COPY` needs a source and a destination"));
+    }
+    let dest = words.pop().expect("there are two");
+    Ok(InstructionKind::Copy { sources: words, dest })
+}
+
+/// A command line; a JSON array becomes one whose words are quoted.
+fn command(arguments: &Arguments<'_>) -> Result<String, KubefileError> {
+    let Some(words) = json(arguments).unwrap_or(None) else { return Ok(arguments.text()) };
+    Ok(words.iter().map(|word| quote(&word.text)).collect::<Vec<_>>().join(" "))
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// `name`, `name=default`, several of them, separated by blanks or, as in the original, by commas.
+fn args(arguments: &Arguments<'_>) -> Result<Vec<(String, Option<Word>)>, KubefileError> {
+    let mut args = Vec::new();
+    for word in words(arguments)? {
+        for item in commas(&word) {
+            let (name, value) = match item.text.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (item.text.clone(), None),
+            };
+            check_name(arguments, &item, &name)?;
+            args.push((name, value.map(|text| Word { text, span: item.span, literal: false })));
+        }
+    }
+    Ok(args)
+}
+
+/// Splits at the commas after which another `name=` begins.
+fn commas(word: &Word) -> Vec<Word> {
+    let mut items: Vec<String> = Vec::new();
+    for piece in word.text.split(',') {
+        let begins = piece.split_once('=').is_some_and(|(name, _)| is_name(name));
+        match items.last_mut() {
+            Some(last) if !begins => {
+                last.push(',');
+                last.push_str(piece);
+            }
+            _ => items.push(piece.to_owned()),
+        }
+    }
+    items.into_iter().map(|text| Word { text, span: word.span, literal: false }).collect()
+}
+
+/// `name=value…`, or the older `name value`.
+fn pairs(arguments: &Arguments<'_>) -> Result<Vec<(String, Word)>, KubefileError> {
+    let words = words(arguments)?;
+    if words.len() >= 2 && !words[0].text.contains('=') {
+        let begins = (arguments.from..arguments.line.chars.len()).skip(words[0].text.chars().count());
+        let at = begins.into_iter().find(|&at| !arguments.line.chars[at].is_whitespace()).unwrap_or(arguments.from);
+        let end = arguments.line.chars.len();
+        let value = Word { text: arguments.line.text(at, end), span: arguments.line.span(at, end), literal: false };
+        return Ok(vec![(words[0].text.clone(), value)]);
+    }
+    words
+        .into_iter()
+        .map(|word| match word.text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => {
+                let name = name.trim_matches(['"', '\'']).to_owned();
+                Ok((name, Word { text: value.to_owned(), span: word.span, literal: false }))
+            }
+            _ => Err(KubefileError::new(arguments.lines, word.span, format!("`{}` is not `name=value`", word.text))),
+        })
+        .collect()
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_name(arguments: &Arguments<'_>, word: &Word, name: &str) -> Result<(), KubefileError> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let message = format!("`{name}` is no name: letters, digits and `_` are");
+    Err(KubefileError::new(arguments.lines, word.span, message))
+}
+
+/// The words of a JSON array, where the arguments are one.
+fn json(arguments: &Arguments<'_>) -> Result<Option<Vec<Word>>, KubefileError> {
+    let text = arguments.text();
+    if !text.starts_with('[') {
+        return Ok(None);
+    }
+    let span = arguments.line.span(arguments.from, arguments.line.chars.len());
+    match serde_json::from_str::<Vec<String>>(&text) {
+        Ok(words) => Ok(Some(words.into_iter().map(|text| Word { text, span, literal: true }).collect())),
+        // `[a-z]*.txt` is a pattern, not a broken array.
+        Err(_) if !text.contains('"') => Ok(None),
+        Err(error) => Err(arguments.error(format!("it is no JSON array of strings: {error}"))),
+    }
+}
+
+/// Splits at blanks outside quotes. Quotes stay: they are taken off when variables are put in.
+fn words(arguments: &Arguments<'_>) -> Result<Vec<Word>, KubefileError> {
+    let line = arguments.line;
+    let mut words = Vec::new();
+    let mut at = arguments.from;
+    while at < line.chars.len() {
+        if line.chars[at].is_whitespace() {
+            at += 1;
+            continue;
+        }
+        let begin = at;
+        let mut quote: Option<(char, usize)> = None;
+        while at < line.chars.len() && (quote.is_some() || !line.chars[at].is_whitespace()) {
+            let character = line.chars[at];
+            match quote {
+                Some((open, _)) if character == open => quote = None,
+                None if character == '"' || character == '\'' => quote = Some((character, at)),
+                _ if character == '\\' && quote.is_none_or(|(open, _)| open == '"') => at += 1,
+                _ => {}
+            }
+            at += 1;
+        }
+        at = at.min(line.chars.len());
+        if let Some((open, place)) = quote {
+            let message = format!("the quote `{open}` is not closed");
+            return Err(KubefileError::new(arguments.lines, line.span(place, place + 1), message));
+        }
+        words.push(Word { text: line.text(begin, at), span: line.span(begin, at), literal: false });
+    }
+    Ok(words)
+}

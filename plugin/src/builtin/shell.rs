@@ -1,0 +1,42 @@
+//! `SHELL`: runs `data` on every selected host, in the image's root.
+
+use sealer_plugin_sdk::wire::{Host, Invocation};
+
+use super::{exec_on, quote};
+use crate::phase::Phase;
+use crate::plugin::{Error, Plugin, PluginHost};
+
+pub(super) struct Shell;
+
+impl Plugin for Shell {
+    fn kind(&self) -> &'static str {
+        "SHELL"
+    }
+
+    fn run(&self, invocation: &Invocation, host: &dyn PluginHost) -> Result<(), Error> {
+        let commands: Vec<(String, String)> = invocation
+            .hosts
+            .iter()
+            .map(|address| {
+                let of = invocation.cluster.hosts.iter().find(|host| host.address == *address);
+                (address.clone(), script(invocation, of))
+            })
+            .collect();
+        let shown = invocation.data.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        exec_on(host, &commands, shown.trim())
+    }
+}
+
+/// The data behind the host's environment, which is exported, and a `cd` into the image's root
+/// where it is there already.
+fn script(invocation: &Invocation, host: Option<&Host>) -> String {
+    let mut script = String::new();
+    for (name, value) in host.map(|host| &host.env).unwrap_or(&invocation.cluster.env) {
+        script.push_str(&format!("export {name}={}\n", quote(value)));
+    }
+    if invocation.phase != Phase::Originally.to_string() {
+        script.push_str(&format!("cd {} || exit 1\n", quote(&invocation.cluster.rootfs)));
+    }
+    script.push_str(&invocation.data);
+    script
+}
