@@ -67,7 +67,8 @@ pub(crate) fn check(
         return Ok(());
     }
     // Of two files of one path, the later instruction's is the image's.
-    let latest: BTreeMap<&Path, &Packed> = packed.iter().map(|packed| (packed.path.as_path(), packed)).collect();
+    let latest: BTreeMap<&Path, &Packed> =
+        packed.iter().map(|packed| (packed.path.as_path(), packed)).collect();
     let mut found = Found::default();
     for packed in latest.values() {
         found.read(packed, platform);
@@ -104,11 +105,18 @@ impl<'a> Found<'a> {
         match spec::parse(&file, &text) {
             Ok(specs) => self.specs.extend(specs.into_iter().map(|spec| (spec, packed))),
             Err(errors) => self.errors.extend(errors.into_iter().map(|error| {
-                let source_line = text.lines().nth(error.line.saturating_sub(1)).unwrap_or_default().to_owned();
+                let source_line =
+                    text.lines().nth(error.line.saturating_sub(1)).unwrap_or_default().to_owned();
                 let length = source_line.trim().chars().count();
                 let column = source_line.chars().take_while(|c| c.is_whitespace()).count() + 1;
                 let span = Some(Span { line: error.line.max(1), column, length });
-                KubefileError { file: error.file, span, source_line, message: error.message, hint: error.hint }
+                KubefileError {
+                    file: error.file,
+                    span,
+                    source_line,
+                    message: error.message,
+                    hint: error.hint,
+                }
             })),
         }
     }
@@ -166,12 +174,19 @@ impl<'a> Found<'a> {
             || self.objects.keys().any(|kind| !named.contains(kind.as_str()))
     }
 
-    fn read_base(&mut self, task: &Task, store: &Store, base: Option<&Image>, latest: &BTreeMap<&Path, &Packed>) {
+    fn read_base(
+        &mut self,
+        task: &Task,
+        store: &Store,
+        base: Option<&Image>,
+        latest: &BTreeMap<&Path, &Packed>,
+    ) {
         let Some(base) = base else { return };
         let Ok(files) = layer::read_files(task, store, base, MOST, is_plugin_file) else { return };
         for (path, bytes) in files.into_iter().filter(|(path, _)| !latest.contains_key(path.as_path())) {
             if is_yaml(&path) {
-                let specs = spec::parse(&path.display().to_string(), &String::from_utf8_lossy(&bytes)).unwrap_or_default();
+                let specs = spec::parse(&path.display().to_string(), &String::from_utf8_lossy(&bytes))
+                    .unwrap_or_default();
                 self.base_types.extend(specs.into_iter().map(|spec| spec.kind));
             } else if let Ok(object) = shared_object::inspect(&bytes)
                 && let Nature::Plugin { kind, .. } = object.nature
@@ -204,7 +219,11 @@ impl<'a> Found<'a> {
     }
 }
 
-fn unknown_type<'k>(spec: &PluginSpec, packed: &Packed, provided: impl Iterator<Item = &'k String>) -> KubefileError {
+fn unknown_type<'k>(
+    spec: &PluginSpec,
+    packed: &Packed,
+    provided: impl Iterator<Item = &'k String>,
+) -> KubefileError {
     let text = String::from_utf8_lossy(&packed.bytes);
     let wanted = |line: &&str| line.trim_start().starts_with("type:");
     let (at, line) = text
@@ -222,6 +241,9 @@ fn unknown_type<'k>(spec: &PluginSpec, packed: &Packed, provided: impl Iterator<
         span: Some(span),
         source_line: line.to_owned(),
         message: format!("no plugin has the type `{}`", spec.kind),
-        hint: Some(format!("types are {}; a `.so` that exports another must be copied too", known.join(", "))),
+        hint: Some(format!(
+            "types are {}; a `.so` that exports another must be copied too",
+            known.join(", ")
+        )),
     }
 }

@@ -131,7 +131,10 @@ impl BuildContext {
                 Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
                 Component::ParentDir => {
                     if !relative.pop() {
-                        return Err((self.outside(), Some("a build takes only what its context holds".to_owned())));
+                        return Err((
+                            self.outside(),
+                            Some("a build takes only what its context holds".to_owned()),
+                        ));
                     }
                 }
             }
@@ -157,9 +160,14 @@ impl BuildContext {
     fn matching(&self, pattern: &Path) -> std::result::Result<Vec<PathBuf>, (String, Option<String>)> {
         let text = pattern.to_string_lossy();
         let glob = GlobBuilder::new(&text).literal_separator(true).backslash_escape(true).build();
-        let matcher = glob.map_err(|error| (format!("no pattern: {}", error.kind()), None))?.compile_matcher();
+        let matcher =
+            glob.map_err(|error| (format!("no pattern: {}", error.kind()), None))?.compile_matcher();
         let depth = pattern.components().count();
-        let walk = WalkDir::new(&self.root).min_depth(1).max_depth(if text.contains("**") { usize::MAX } else { depth });
+        let walk = WalkDir::new(&self.root).min_depth(1).max_depth(if text.contains("**") {
+            usize::MAX
+        } else {
+            depth
+        });
         let found = walk.sort_by_file_name().into_iter().filter_map(|entry| {
             let entry = entry.ok()?;
             let path = entry.path().strip_prefix(&self.root).expect("it was found there").to_owned();
@@ -190,7 +198,13 @@ fn parse_ignore(name: &'static str, text: &str) -> Result<Ignore> {
         let source_line = text.lines().nth(line - 1).unwrap_or_default().to_owned();
         let length = source_line.chars().count();
         let span = crate::kubefile::Span { line, column: 1, length };
-        Error::Kubefile(vec![KubefileError { file: name.to_owned(), span: Some(span), source_line, message, hint: None }])
+        Error::Kubefile(vec![KubefileError {
+            file: name.to_owned(),
+            span: Some(span),
+            source_line,
+            message,
+            hint: None,
+        }])
     })
 }
 
@@ -201,7 +215,8 @@ fn has_wildcards(pattern: &str) -> bool {
 fn check_sort(path: &Path, metadata: &Metadata) -> std::result::Result<(), PathError> {
     let kind = metadata.file_type();
     if kind.is_socket() || kind.is_fifo() || kind.is_char_device() || kind.is_block_device() {
-        let source = std::io::Error::other("is a device, socket or pipe: an image holds files, folders and links");
+        let source =
+            std::io::Error::other("is a device, socket or pipe: an image holds files, folders and links");
         return Err(PathError { path: path.to_owned(), source });
     }
     Ok(())

@@ -76,7 +76,9 @@ pub fn build(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<B
     let task = task.child("build", request.tag.familiar(), None)?;
     let context = BuildContext::open(&request.context)?;
     let (name, kubefile) = read(request)?;
-    let named = |errors: Vec<KubefileError>| Error::Kubefile(errors.into_iter().map(|error| in_file(error, &name)).collect());
+    let named = |errors: Vec<KubefileError>| {
+        Error::Kubefile(errors.into_iter().map(|error| in_file(error, &name)).collect())
+    };
     let base = base(&task, request, store, &kubefile).map_err(|error| match error {
         Error::Kubefile(errors) => named(errors),
         error => error,
@@ -88,7 +90,8 @@ pub fn build(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<B
         base_has_folder: &|path| base_folders.has(path),
     };
     let plan = plan::plan(&kubefile, &input).map_err(named)?;
-    let mut builder = Builder { task: &task, request, store, context: &context, base, name: &name, kubefile: &kubefile };
+    let mut builder =
+        Builder { task: &task, request, store, context: &context, base, name: &name, kubefile: &kubefile };
     let cache = Cache::open(request.work_dir.join("cache"), !request.no_cache)?;
     let made = builder.layers(&plan, &cache)?;
     let cached = made.iter().filter(|made| made.cached).count();
@@ -112,7 +115,8 @@ fn in_file(mut error: KubefileError, name: &str) -> KubefileError {
 
 fn read(request: &BuildRequest<'_>) -> Result<(String, Kubefile)> {
     let path = request.kubefile.clone().unwrap_or_else(|| request.context.join("Kubefile"));
-    let name = request.kubefile.as_ref().map_or_else(|| "Kubefile".to_owned(), |path| path.display().to_string());
+    let name =
+        request.kubefile.as_ref().map_or_else(|| "Kubefile".to_owned(), |path| path.display().to_string());
     let bytes = match fs::read(&path).at(&path) {
         Err(error) if error.is_not_found() => return Err(Error::NoKubefile { path }),
         read => read?,
@@ -125,11 +129,17 @@ fn read(request: &BuildRequest<'_>) -> Result<(String, Kubefile)> {
 }
 
 /// The base image: from the store where it is there, else pulled.
-fn base(task: &Task, request: &BuildRequest<'_>, store: &Store, kubefile: &Kubefile) -> Result<Option<Image>> {
+fn base(
+    task: &Task,
+    request: &BuildRequest<'_>,
+    store: &Store,
+    kubefile: &Kubefile,
+) -> Result<Option<Image>> {
     let name = plan::base(kubefile, &request.build_args).map_err(|error| Error::Kubefile(vec![error]))?;
     let Some(name) = name else { return Ok(None) };
     let reference: Reference = name.parse().map_err(|error: sealer_image::Error| {
-        let span = kubefile.instructions.iter().find(|one| matches!(one.kind, kubefile::InstructionKind::From(_)));
+        let span =
+            kubefile.instructions.iter().find(|one| matches!(one.kind, kubefile::InstructionKind::From(_)));
         let span = span.map(|one| one.span).expect("the name was read from there");
         Error::Kubefile(vec![KubefileError::new(&kubefile.lines, span, error.to_string())])
     })?;
@@ -189,7 +199,11 @@ impl Builder<'_> {
                 Action::Copy(placements) => self.copy(&task, step, placements, cache)?,
                 Action::Run { command, env } => self.run(&task, plan, step, (command, env), &made, cache)?,
             };
-            if one.cached { task.skip() } else { task.finish() }
+            if one.cached {
+                task.skip()
+            } else {
+                task.finish()
+            }
             made.push(one);
         }
         Ok(made)
@@ -226,7 +240,12 @@ impl Builder<'_> {
         key.add(command);
         env.iter().for_each(|(name, value)| key.add(format!("{name}={value}")));
         if let Some(layer) = cache.find(self.store, &key) {
-            return Ok(Made { layer: Some(layer), instruction: step.instruction.clone(), cached: true, packed: Vec::new() });
+            return Ok(Made {
+                layer: Some(layer),
+                instruction: step.instruction.clone(),
+                cached: true,
+                packed: Vec::new(),
+            });
         }
         let below = Image::open(self.store, &below, &self.request.platform)?;
         let unpacked = layer::unpacked(task, self.store, &below, &self.request.work_dir.join("rootfs"))?;
@@ -294,8 +313,14 @@ fn add_stat(key: &mut Key, dest: &Path, item: &Item) {
     key.add(format!("{:o} {}", metadata.mode(), metadata.nlink()));
     // A folder's size and times change with what is in it, which stands for itself.
     if !metadata.is_dir() {
-        let (modified, changed) = ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
-        key.add(format!("{} {modified:?} {changed:?} {} {}", metadata.size(), metadata.dev(), metadata.ino()));
+        let (modified, changed) =
+            ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
+        key.add(format!(
+            "{} {modified:?} {changed:?} {} {}",
+            metadata.size(),
+            metadata.dev(),
+            metadata.ino()
+        ));
     }
 }
 

@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_none_is_named_by_its_line() {
-        assert_eq!(Ignore::parse(".sealerignore", "a\n!\n").unwrap_err(), (2, "`!` is followed by no pattern".into()));
+        assert_eq!(
+            Ignore::parse(".sealerignore", "a\n!\n").unwrap_err(),
+            (2, "`!` is followed by no pattern".into())
+        );
         assert_eq!(Ignore::parse(".sealerignore", "[a\n").unwrap_err(), (1, "`[a` is no pattern".into()));
     }
 }

@@ -84,7 +84,10 @@ pub struct PlanInput<'a> {
 ///
 /// # Errors
 /// When the reference's variables cannot be put in.
-pub fn base(kubefile: &Kubefile, build_args: &BTreeMap<String, String>) -> Result<Option<String>, KubefileError> {
+pub fn base(
+    kubefile: &Kubefile,
+    build_args: &BTreeMap<String, String>,
+) -> Result<Option<String>, KubefileError> {
     let mut args = BTreeMap::new();
     for instruction in &kubefile.instructions {
         match &instruction.kind {
@@ -105,7 +108,8 @@ pub fn base(kubefile: &Kubefile, build_args: &BTreeMap<String, String>) -> Resul
 /// Everything that is wrong, in the order of the Kubefile.
 pub fn plan(kubefile: &Kubefile, input: &PlanInput<'_>) -> Result<BuildPlan, Vec<KubefileError>> {
     let base = base(kubefile, input.build_args).map_err(|error| vec![error])?;
-    let from = kubefile.instructions.iter().find(|instruction| matches!(instruction.kind, InstructionKind::From(_)));
+    let from =
+        kubefile.instructions.iter().find(|instruction| matches!(instruction.kind, InstructionKind::From(_)));
     let base_span = from.map_or(Span { line: 1, column: 1, length: 1 }, |instruction| instruction.span);
     let mut planner = Planner {
         kubefile,
@@ -182,9 +186,8 @@ impl Planner<'_> {
 
     fn copy(&mut self, sources: &[Word], dest: &Word) -> Result<Vec<Placement>, KubefileError> {
         let written = self.text(dest)?;
-        let folder = image_path(&written).ok_or_else(|| {
-            self.error(dest.span, "leaves the image's root by `..`")
-        })?;
+        let folder =
+            image_path(&written).ok_or_else(|| self.error(dest.span, "leaves the image's root by `..`"))?;
         let mut found = Vec::new();
         for source in sources {
             let pattern = self.text(source)?;
@@ -241,7 +244,10 @@ impl Planner<'_> {
         written: &str,
         span: Span,
     ) -> Result<Vec<Placement>, KubefileError> {
-        let into = written.ends_with('/') || written == "." || folder.as_os_str().is_empty() || self.is_folder(folder);
+        let into = written.ends_with('/')
+            || written == "."
+            || folder.as_os_str().is_empty()
+            || self.is_folder(folder);
         if found.len() > 1 && !into {
             let error = self.error(span, "must be a folder, for there are several sources");
             return Err(error.hint(format!("write `{written}/`")));
@@ -298,7 +304,11 @@ fn declare(
     Ok(())
 }
 
-fn text(kubefile: &Kubefile, word: &Word, variables: &BTreeMap<String, String>) -> Result<String, KubefileError> {
+fn text(
+    kubefile: &Kubefile,
+    word: &Word,
+    variables: &BTreeMap<String, String>,
+) -> Result<String, KubefileError> {
     if word.literal {
         return Ok(word.text.clone());
     }

@@ -99,7 +99,12 @@ pub(crate) fn run(task: &Task, scratch_parent: &Path, run: &Run<'_>) -> Result<V
     }
     if !status.success() {
         let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-        return Err(Error::Run { at: Box::new(run.at.clone()), command: run.command.to_owned(), status, output });
+        return Err(Error::Run {
+            at: Box::new(run.at.clone()),
+            command: run.command.to_owned(),
+            status,
+            output,
+        });
     }
     entries(&upper)
 }

@@ -22,8 +22,10 @@ pub(crate) fn all() -> Vec<Box<dyn Plugin>> {
 fn exec_on(host: &dyn PluginHost, commands: &[(String, String)], shown: &str) -> Result<(), Error> {
     for group in commands.chunks(AT_ONCE) {
         let outputs: Vec<Result<Output, HostError>> = thread::scope(|scope| {
-            let running: Vec<_> =
-                group.iter().map(|(address, command)| scope.spawn(move || host.exec(address, command))).collect();
+            let running: Vec<_> = group
+                .iter()
+                .map(|(address, command)| scope.spawn(move || host.exec(address, command)))
+                .collect();
             running.into_iter().map(|thread| thread.join().expect("exec does not panic")).collect()
         });
         let mut failed = None;

@@ -87,8 +87,11 @@ impl FromStr for Phase {
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         let same = |phase: &Self| phase.to_string() == word;
         Self::WITH_PLUGINS.into_iter().find(same).ok_or_else(|| {
-            let distance = |phase: &Self| strsim::damerau_levenshtein(&phase.to_string().to_lowercase(), &word.to_lowercase());
-            let nearest = Self::WITH_PLUGINS.into_iter().min_by_key(distance).filter(|phase| distance(phase) <= 3);
+            let distance = |phase: &Self| {
+                strsim::damerau_levenshtein(&phase.to_string().to_lowercase(), &word.to_lowercase())
+            };
+            let nearest =
+                Self::WITH_PLUGINS.into_iter().min_by_key(distance).filter(|phase| distance(phase) <= 3);
             UnknownPhase { word: word.to_owned(), nearest }
         })
     }

@@ -67,7 +67,9 @@ impl PluginSet {
     /// Returns the built-in plugins alone.
     #[must_use]
     pub fn built_in() -> Self {
-        Self { plugins: builtin::all().into_iter().map(|plugin| (plugin, "sealer itself".to_owned())).collect() }
+        Self {
+            plugins: builtin::all().into_iter().map(|plugin| (plugin, "sealer itself".to_owned())).collect(),
+        }
     }
 
     /// Reads the folders `plugin` and `plugins` of an unpacked image, which may be missing: the
@@ -80,7 +82,9 @@ impl PluginSet {
         let (mut specs, mut errors) = (Vec::new(), Vec::new());
         for path in files(rootfs)? {
             let file = path.strip_prefix(rootfs).unwrap_or(&path).display().to_string();
-            let read = |path: &Path| fs::read(path).map_err(|source| SetError::Read { path: path.to_owned(), source });
+            let read = |path: &Path| {
+                fs::read(path).map_err(|source| SetError::Read { path: path.to_owned(), source })
+            };
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("yaml" | "yml") => match spec::parse(&file, &String::from_utf8_lossy(&read(&path)?)) {
                     Ok(found) => specs.extend(found),
@@ -98,7 +102,11 @@ impl PluginSet {
 
     fn add(&mut self, plugin: Box<dyn Plugin>, file: String) -> Result<(), SetError> {
         if let Some((there, first)) = self.plugins.iter().find(|(there, _)| there.kind() == plugin.kind()) {
-            return Err(SetError::Duplicate { kind: there.kind().to_owned(), first: first.clone(), second: file });
+            return Err(SetError::Duplicate {
+                kind: there.kind().to_owned(),
+                first: first.clone(),
+                second: file,
+            });
         }
         self.plugins.push((plugin, file));
         Ok(())
@@ -147,7 +155,8 @@ fn loadable(file: &str, bytes: &[u8]) -> Result<String, SetError> {
     let here = sealer_architecture();
     match object.nature {
         Nature::GoPlugin => Err(refuse(
-            "is a plugin of Go's `-buildmode=plugin`, which only the program it was built with can load".to_owned(),
+            "is a plugin of Go's `-buildmode=plugin`, which only the program it was built with can load"
+                .to_owned(),
             Some(GO_REMEDY),
         )),
         Nature::Other { reason } => Err(refuse(format!("is no plugin: {reason}"), None)),
@@ -155,7 +164,8 @@ fn loadable(file: &str, bytes: &[u8]) -> Result<String, SetError> {
             Err(refuse(format!("is built for {}, this machine is {here}", object.architecture), None))
         }
         Nature::Plugin { abi, .. } if abi != ABI_VERSION => {
-            let reason = format!("has version {abi} of the plugin ABI; this sealer knows version {ABI_VERSION}");
+            let reason =
+                format!("has version {abi} of the plugin ABI; this sealer knows version {ABI_VERSION}");
             Err(refuse(reason, Some("use the sealer that the plugin was made for, or a later one")))
         }
         Nature::Plugin { kind, .. } => Ok(kind),

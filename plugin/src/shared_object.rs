@@ -55,7 +55,8 @@ pub fn inspect(bytes: &[u8]) -> Result<SharedObject, InspectError> {
         let reason = if bytes.starts_with(b"\x7fELF") { "is truncated" } else { "is no ELF file" };
         return Err(InspectError { reason: reason.to_owned() });
     }
-    let truncated = |error: object::Error| InspectError { reason: format!("is truncated or broken: {error}") };
+    let truncated =
+        |error: object::Error| InspectError { reason: format!("is truncated or broken: {error}") };
     check_length(bytes)?;
     let file = object::File::parse(bytes).map_err(truncated)?;
     if file.kind() != object::ObjectKind::Dynamic {
@@ -74,7 +75,11 @@ fn check_length(bytes: &[u8]) -> Result<(), InspectError> {
         }
         value
     };
-    let end = if is_64 { number(0x28, 8) + number(0x3a, 2) * number(0x3c, 2) } else { number(0x20, 4) + number(0x2e, 2) * number(0x30, 2) };
+    let end = if is_64 {
+        number(0x28, 8) + number(0x3a, 2) * number(0x3c, 2)
+    } else {
+        number(0x20, 4) + number(0x2e, 2) * number(0x30, 2)
+    };
     if end > bytes.len() as u64 {
         let reason = format!("is truncated: it should have at least {end} bytes and has {}", bytes.len());
         return Err(InspectError { reason });
@@ -93,14 +98,17 @@ fn architecture(architecture: object::Architecture) -> String {
 }
 
 fn nature(file: &object::File<'_>) -> Nature {
-    let symbol = |name: &str| file.dynamic_symbols().find(|symbol| symbol.is_definition() && symbol.name() == Ok(name));
+    let symbol = |name: &str| {
+        file.dynamic_symbols().find(|symbol| symbol.is_definition() && symbol.name() == Ok(name))
+    };
     if file.section_by_name(".go.plugin").is_some() || is_go_plugin(file) {
         return Nature::GoPlugin;
     }
     let other = |reason: &str| Nature::Other { reason: reason.to_owned() };
     let Some(kind) = symbol("PluginType") else { return other("it exports no `PluginType`") };
     let Some(plugin) = symbol("Plugin") else { return other("it exports no `Plugin`") };
-    let text = data_at(file, kind.address()).map(|data| data.split(|byte| *byte == 0).next().unwrap_or_default());
+    let text =
+        data_at(file, kind.address()).map(|data| data.split(|byte| *byte == 0).next().unwrap_or_default());
     let kind = text.and_then(|text| std::str::from_utf8(text).ok()).filter(|kind| is_type_name(kind));
     let Some(kind) = kind else { return other("its `PluginType` is no array of characters") };
     let version = data_at(file, plugin.address()).and_then(|data| data.get(4..8)?.try_into().ok());
@@ -116,7 +124,9 @@ fn is_type_name(kind: &str) -> bool {
 
 /// Go's linker gives a plugin the symbols of its module's table of plugins.
 fn is_go_plugin(file: &object::File<'_>) -> bool {
-    let tells = |name: &str| name.starts_with("go.plugin.") || name.starts_with("go:plugin.") || name == "local.pluginmoduledata";
+    let tells = |name: &str| {
+        name.starts_with("go.plugin.") || name.starts_with("go:plugin.") || name == "local.pluginmoduledata"
+    };
     let dynamic = file.dynamic_symbols().filter_map(|symbol| symbol.name().ok());
     dynamic.chain(file.symbols().filter_map(|symbol| symbol.name().ok())).any(tells)
 }

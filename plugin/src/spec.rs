@@ -92,14 +92,24 @@ impl Selector {
             cluster.hosts.iter().filter(|host| wanted(host)).map(|host| host.address.clone()).collect()
         };
         match self {
-            Self::Labels(labels) => Err(format!("`on: {labels}` selects by label, which this version cannot look up")),
-            Self::FirstMaster => Ok(of(&|host| host.roles.iter().any(|role| role == "master")).into_iter().take(1).collect()),
+            Self::Labels(labels) => {
+                Err(format!("`on: {labels}` selects by label, which this version cannot look up"))
+            }
+            Self::FirstMaster => {
+                Ok(of(&|host| host.roles.iter().any(|role| role == "master")).into_iter().take(1).collect())
+            }
             Self::Roles(roles) => {
                 let found = of(&|host| host.roles.iter().any(|role| roles.contains(role)));
-                if found.is_empty() { Err(format!("no host of the cluster has the role `{}`", roles.join("` or `"))) } else { Ok(found) }
+                if found.is_empty() {
+                    Err(format!("no host of the cluster has the role `{}`", roles.join("` or `")))
+                } else {
+                    Ok(found)
+                }
             }
             Self::Addresses(addresses) => {
-                let stranger = addresses.iter().find(|address| !cluster.hosts.iter().any(|host| host.address == **address));
+                let stranger = addresses
+                    .iter()
+                    .find(|address| !cluster.hosts.iter().any(|host| host.address == **address));
                 match stranger {
                     Some(stranger) => Err(format!("`{stranger}` is no host of the cluster")),
                     None => Ok(of(&|host| addresses.contains(&host.address))),
@@ -115,7 +125,10 @@ fn range(word: &str) -> Result<Vec<String>, String> {
         text.trim().parse().map_err(|_| format!("`{text}` is no address, and `{word}` no role"))
     };
     let Some((first, last)) = word.split_once('-') else {
-        return word.parse::<IpAddr>().map(|address| vec![address.to_string()]).map_err(|_| format!("`{word}` is no address"));
+        return word
+            .parse::<IpAddr>()
+            .map(|address| vec![address.to_string()])
+            .map_err(|_| format!("`{word}` is no address"));
     };
     let (first, last) = (u32::from(address(first)?), u32::from(address(last)?));
     if first > last || last - first > 65_535 {
@@ -192,7 +205,9 @@ fn documents(text: &str) -> Vec<(usize, &str)> {
         at += line.len();
     }
     documents.push((first, &text[begin..]));
-    documents.retain(|(_, document)| document.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')));
+    documents.retain(|(_, document)| {
+        document.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+    });
     documents
 }
 
@@ -212,7 +227,8 @@ impl Reader<'_> {
         if parsed.spec.kind.trim().is_empty() {
             errors.push(self.error(1, "`type` is empty".to_owned(), None));
         }
-        let phases = self.phases(&parsed.spec.action).map_err(|found| errors.extend(found)).unwrap_or_default();
+        let phases =
+            self.phases(&parsed.spec.action).map_err(|found| errors.extend(found)).unwrap_or_default();
         let on = parsed.spec.on.as_ref().and_then(|on| {
             let line = usize::try_from(on.referenced.line()).unwrap_or(1);
             Selector::parse(&on.value).map_err(|message| errors.push(self.error(line, message, None))).ok()
@@ -240,7 +256,9 @@ impl Reader<'_> {
                 Ok(phase) => phases.push(phase),
                 Err(unknown) => {
                     let hint = match unknown.nearest {
-                        Some(phase) => format!("did you mean `{phase}`? phases that take plugins: {}", Phase::names()),
+                        Some(phase) => {
+                            format!("did you mean `{phase}`? phases that take plugins: {}", Phase::names())
+                        }
                         None => format!("phases that take plugins: {}", Phase::names()),
                     };
                     errors.push(self.error(line, unknown.to_string(), Some(hint)));

@@ -25,7 +25,13 @@ impl KubefileError {
     /// A mistake in a line of `lines`.
     pub(crate) fn new(lines: &[String], span: Span, message: impl Into<String>) -> Self {
         let source_line = lines.get(span.line - 1).cloned().unwrap_or_default();
-        Self { file: "Kubefile".to_owned(), span: Some(span), source_line, message: message.into(), hint: None }
+        Self {
+            file: "Kubefile".to_owned(),
+            span: Some(span),
+            source_line,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// A mistake of the file as a whole.
@@ -48,8 +54,12 @@ impl fmt::Display for KubefileError {
         let number = span.line.to_string();
         let gutter = " ".repeat(number.len());
         // A tab stays a tab, so that the caret stands below its place however wide tabs are.
-        let before: String =
-            self.source_line.chars().take(span.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let before: String = self
+            .source_line
+            .chars()
+            .take(span.column - 1)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
         writeln!(f, "  --> {}:{}:{}", self.file, span.line, span.column)?;
         writeln!(f, " {gutter} |")?;
         writeln!(f, " {number} | {}", self.source_line)?;

@@ -92,7 +92,9 @@ impl Reader<'_> {
                 let other = self.until(Some('}'))?;
                 choose(Some(operator), value, other)
             }
-            Some(other) => Err(format!("`${{{name}{other}` is not understood: `:-`, `:+`, `-`, `+` and `}}` are")),
+            Some(other) => {
+                Err(format!("`${{{name}{other}` is not understood: `:-`, `:+`, `-`, `+` and `}}` are"))
+            }
             None => Err("`}` is missing".to_owned()),
         }
     }
@@ -118,7 +120,11 @@ fn choose(operator: Option<char>, value: Option<String>, other: String) -> Resul
     match operator {
         Some('-') => Ok(value.unwrap_or(other)),
         Some('+') => Ok(if value.is_some() { other } else { String::new() }),
-        Some('?') => value.ok_or(if other.is_empty() { "a variable that is needed is not set".to_owned() } else { other }),
+        Some('?') => value.ok_or(if other.is_empty() {
+            "a variable that is needed is not set".to_owned()
+        } else {
+            other
+        }),
         _ => Err("only `:-`, `:+` and `:?` may follow a name".to_owned()),
     }
 }

@@ -14,7 +14,8 @@ impl Logical {
     pub(super) fn span(&self, from: usize, to: usize) -> Span {
         let last = (self.places.len() - 1).min(from);
         let (line, column) = self.places[last];
-        let same = self.places[last..to.max(last + 1).min(self.places.len())].iter().filter(|place| place.0 == line);
+        let same =
+            self.places[last..to.max(last + 1).min(self.places.len())].iter().filter(|place| place.0 == line);
         Span { line, column, length: same.count().max(1) }
     }
 

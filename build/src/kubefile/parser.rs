@@ -14,7 +14,8 @@ pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
     let logical = logical_lines(&lines);
     if logical.is_empty() {
         return Err(vec![
-            KubefileError::whole("it holds no instruction").hint("begin with `FROM scratch` or `FROM image:tag`"),
+            KubefileError::whole("it holds no instruction")
+                .hint("begin with `FROM scratch` or `FROM image:tag`"),
         ]);
     }
     let (mut instructions, mut errors) = (Vec::new(), Vec::new());
@@ -27,12 +28,17 @@ pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
     if errors.is_empty() {
         errors.extend(check_order(&lines, &instructions));
     }
-    if errors.is_empty() { Ok(Kubefile { copy_rules: copy_rules(&lines), instructions, lines }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Kubefile { copy_rules: copy_rules(&lines), instructions, lines })
+    } else {
+        Err(errors)
+    }
 }
 
 /// `# syntax=docker…` in the comments before the first instruction asks for Docker's rules.
 fn copy_rules(lines: &[String]) -> CopyRules {
-    let head = lines.iter().map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
+    let head =
+        lines.iter().map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
     let asks = |line: &str| {
         let directive: String = line.trim_start_matches('#').chars().filter(|c| !c.is_whitespace()).collect();
         directive.to_lowercase().starts_with("syntax=docker")
@@ -48,8 +54,12 @@ fn check_order(lines: &[String], instructions: &[Instruction]) -> Vec<KubefileEr
         match (&instruction.kind, from) {
             (InstructionKind::From(_), None) => from = Some(instruction.span.line),
             (InstructionKind::From(_), Some(first)) => errors.push(
-                KubefileError::new(lines, instruction.span, format!("there is a `FROM` already, in line {first}"))
-                    .hint("a cluster image stands on one image; bring files from others with `COPY`"),
+                KubefileError::new(
+                    lines,
+                    instruction.span,
+                    format!("there is a `FROM` already, in line {first}"),
+                )
+                .hint("a cluster image stands on one image; bring files from others with `COPY`"),
             ),
             (InstructionKind::Arg(_), None) | (_, Some(_)) => {}
             (_, None) => {
@@ -60,7 +70,9 @@ fn check_order(lines: &[String], instructions: &[Instruction]) -> Vec<KubefileEr
         }
     }
     if from.is_none() {
-        errors.push(KubefileError::whole("it has no `FROM`").hint("begin with `FROM scratch` or `FROM image:tag`"));
+        errors.push(
+            KubefileError::whole("it has no `FROM`").hint("begin with `FROM scratch` or `FROM image:tag`"),
+        );
     }
     errors
 }
@@ -91,7 +103,8 @@ fn instruction(lines: &[String], line: &Logical) -> Result<Instruction, Kubefile
     if !KNOWN.contains(&name.as_str()) {
         return Err(unknown(lines, span, &word, &name));
     }
-    let from = (end..line.chars.len()).find(|&at| !line.chars[at].is_whitespace()).unwrap_or(line.chars.len());
+    let from =
+        (end..line.chars.len()).find(|&at| !line.chars[at].is_whitespace()).unwrap_or(line.chars.len());
     let arguments = Arguments { lines, line, from };
     if from == line.chars.len() {
         return Err(KubefileError::new(lines, span, format!("`{name}` needs an argument")));
@@ -153,7 +166,11 @@ fn command(arguments: &Arguments<'_>) -> Result<String, KubefileError> {
 
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// `name`, `name=default`, several of them, separated by blanks or, as in the original, by commas.
@@ -193,9 +210,13 @@ fn pairs(arguments: &Arguments<'_>) -> Result<Vec<(String, Word)>, KubefileError
     let words = words(arguments)?;
     if words.len() >= 2 && !words[0].text.contains('=') {
         let begins = (arguments.from..arguments.line.chars.len()).skip(words[0].text.chars().count());
-        let at = begins.into_iter().find(|&at| !arguments.line.chars[at].is_whitespace()).unwrap_or(arguments.from);
+        let at = begins
+            .into_iter()
+            .find(|&at| !arguments.line.chars[at].is_whitespace())
+            .unwrap_or(arguments.from);
         let end = arguments.line.chars.len();
-        let value = Word { text: arguments.line.text(at, end), span: arguments.line.span(at, end), literal: false };
+        let value =
+            Word { text: arguments.line.text(at, end), span: arguments.line.span(at, end), literal: false };
         return Ok(vec![(words[0].text.clone(), value)]);
     }
     words
@@ -205,7 +226,11 @@ fn pairs(arguments: &Arguments<'_>) -> Result<Vec<(String, Word)>, KubefileError
                 let name = name.trim_matches(['"', '\'']).to_owned();
                 Ok((name, Word { text: value.to_owned(), span: word.span, literal: false }))
             }
-            _ => Err(KubefileError::new(arguments.lines, word.span, format!("`{}` is not `name=value`", word.text))),
+            _ => Err(KubefileError::new(
+                arguments.lines,
+                word.span,
+                format!("`{}` is not `name=value`", word.text),
+            )),
         })
         .collect()
 }

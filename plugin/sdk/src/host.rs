@@ -52,7 +52,8 @@ impl<'a> Host<'a> {
     /// # Errors
     /// When sealer is gone.
     pub fn log_for(&self, host: &str, line: &str) -> Result<(), Error> {
-        self.ask::<Nothing>(&HostRequest::Log { line: line.to_owned(), host: Some(host.to_owned()) }).map(|_| ())
+        self.ask::<Nothing>(&HostRequest::Log { line: line.to_owned(), host: Some(host.to_owned()) })
+            .map(|_| ())
     }
 
     fn ask<T: DeserializeOwned>(&self, request: &HostRequest) -> Result<T, Error> {

@@ -51,7 +51,8 @@ fn names(invocation: &Invocation) -> Result<Vec<(String, String)>, String> {
 
 fn is_hostname(name: &str) -> bool {
     let is_label = |label: &str| {
-        let inner = label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let inner =
+            label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         !label.is_empty() && label.len() <= 63 && inner && !label.starts_with('-') && !label.ends_with('-')
     };
     name.len() <= 253 && name.split('.').all(is_label)

@@ -92,7 +92,8 @@ fn shell_fails_where_a_host_does() {
 
 #[test]
 fn hostname_names_the_hosts_it_is_told() {
-    let commands = run(&invocation("HOSTNAME", "PreInit", "# names\n10.0.0.2  node-1\n"), &Recording::default());
+    let commands =
+        run(&invocation("HOSTNAME", "PreInit", "# names\n10.0.0.2  node-1\n"), &Recording::default());
     let expected = "hostname 'node-1' && rm -f /etc/hostname && echo 'node-1' > /etc/hostname";
     assert_eq!(commands, Ok(pairs(&[("10.0.0.2", expected)])));
 }
@@ -100,7 +101,10 @@ fn hostname_names_the_hosts_it_is_told() {
 #[test]
 fn hostname_refuses_lines_that_are_wrong_before_it_renames_any_host() {
     for (data, message) in [
-        ("10.0.0.1 one\n10.0.0.2 a b\n", "returned an error: line 2 of data is `10.0.0.2 a b`, not `IP hostname`"),
+        (
+            "10.0.0.1 one\n10.0.0.2 a b\n",
+            "returned an error: line 2 of data is `10.0.0.2 a b`, not `IP hostname`",
+        ),
         ("10.0.0.9 x\n", "returned an error: line 1 of data: `10.0.0.9` is no host of the cluster"),
         ("10.0.0.1 A;reboot\n", "returned an error: line 1 of data: `A;reboot` is no host name (RFC 1123)"),
     ] {

@@ -20,7 +20,8 @@ pub(super) struct Dylib {
 impl Dylib {
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         // SAFETY: whatever the object's constructors do is done to this process alone.
-        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| error.to_string())?;
+        let library =
+            unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| error.to_string())?;
         let library = std::mem::ManuallyDrop::new(library);
         // SAFETY: the symbol is the struct of the ABI, whose size is read before any other field.
         let plugin = unsafe { library.get::<*const abi::Plugin>(b"Plugin\0") }
@@ -29,7 +30,10 @@ impl Dylib {
         // SAFETY: `size` and `version` come first in every version of the struct.
         let (size, version) = unsafe { ((*plugin).size as usize, (*plugin).version) };
         if version != abi::VERSION {
-            return Err(format!("it has version {version} of the plugin ABI; this sealer knows version {}", abi::VERSION));
+            return Err(format!(
+                "it has version {version} of the plugin ABI; this sealer knows version {}",
+                abi::VERSION
+            ));
         }
         if size < std::mem::offset_of!(abi::Plugin, describe) {
             return Err(format!("its `Plugin` says that it has {size} bytes: too few for `run`"));

@@ -137,14 +137,18 @@ impl End {
             Self::Said(FromChild::Failed(message)) => Error::Returned { message },
             Self::Said(FromChild::Panicked(message)) => Error::Panicked { message },
             Self::Said(FromChild::NotLoaded(reason)) => Error::Load { reason },
-            Self::Said(FromChild::Done | FromChild::Ask(_)) => Error::Garbage { line: "an answer out of turn".to_owned() },
+            Self::Said(FromChild::Done | FromChild::Ask(_)) => {
+                Error::Garbage { line: "an answer out of turn".to_owned() }
+            }
             Self::Garbage(line) => Error::Garbage { line },
             Self::TimedOut => Error::TimedOut { seconds: timeout.as_secs(), output },
             Self::Gone(Some(status)) => match status.signal() {
                 Some(signal) => Error::Crashed { signal, output },
                 None => Error::Exited { status: status.code().unwrap_or(-1), output },
             },
-            Self::Gone(None) => Error::Garbage { line: "it closed its line to sealer and went on".to_owned() },
+            Self::Gone(None) => {
+                Error::Garbage { line: "it closed its line to sealer and went on".to_owned() }
+            }
         }
     }
 }
@@ -181,7 +185,9 @@ fn converse(
                 Ok(Ok(FromChild::Done)) => break Ok(()),
                 Ok(Ok(said)) => break Err(End::Said(said)),
                 Ok(Err(NoMessage::Garbage(line))) => break Err(End::Garbage(line)),
-                Ok(Err(NoMessage::Closed)) | Err(RecvTimeoutError::Disconnected) => break Err(End::Gone(running.end())),
+                Ok(Err(NoMessage::Closed)) | Err(RecvTimeoutError::Disconnected) => {
+                    break Err(End::Gone(running.end()));
+                }
                 Err(RecvTimeoutError::Timeout) => break Err(End::TimedOut),
             }
         };
@@ -198,11 +204,13 @@ fn converse(
 fn answer(host: &dyn PluginHost, request: HostRequest) -> Value {
     let nothing = |result: Result<(), HostError>| to_value(result.map(|()| Nothing {}));
     match request {
-        HostRequest::Exec { host: address, command } => to_value(host.exec(&address, &command).map(|output| ExecReply {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })),
+        HostRequest::Exec { host: address, command } => {
+            to_value(host.exec(&address, &command).map(|output| ExecReply {
+                status: output.status,
+                stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            }))
+        }
         HostRequest::Copy { source, host: address, dest, mode } => {
             nothing(host.copy(Path::new(&source), &address, &dest, mode))
         }
@@ -242,7 +250,11 @@ fn show(mut output: PipeReader, host: &dyn PluginHost, last: &Mutex<VecDeque<Str
             break;
         }
         pending.extend_from_slice(&buffer[..count]);
-        while let Some(at) = pending.iter().position(|byte| *byte == b'\n').or((pending.len() > MOST_LINE).then_some(MOST_LINE)) {
+        while let Some(at) = pending
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .or((pending.len() > MOST_LINE).then_some(MOST_LINE))
+        {
             let line: Vec<u8> = pending.drain(..=at).collect();
             shown = tell(&line, shown, host, last);
         }

@@ -40,7 +40,10 @@ fn reads_several_documents_and_passes_over_other_kinds() {
 #[test]
 fn an_action_may_name_several_phases() {
     let text = PAGE.replace("PostInstall", "PostClean|PreInit | PreInit");
-    assert_eq!(parse("plugin/list_nodes.yaml", &text), Ok(vec![spec(None, &[Phase::PreInit, Phase::PostClean])]));
+    assert_eq!(
+        parse("plugin/list_nodes.yaml", &text),
+        Ok(vec![spec(None, &[Phase::PreInit, Phase::PostClean])])
+    );
 }
 
 #[test]
@@ -57,10 +60,18 @@ fn all_mistakes_come_with_their_lines() {
     assert_eq!(
         parse("p.yaml", text).unwrap_err(),
         [
-            error(5, "phase `PostInstal` does not exist", Some(format!("did you mean `PostInstall`? phases that take plugins: {phases}"))),
+            error(
+                5,
+                "phase `PostInstal` does not exist",
+                Some(format!("did you mean `PostInstall`? phases that take plugins: {phases}"))
+            ),
             error(5, "phase `Nonsense` does not exist", Some(format!("phases that take plugins: {phases}"))),
             error(6, "`10.0.0.x` is no address", None),
-            error(11, "unknown field `tpye`, expected one of type, action, on, data", Some("did you mean `type`?".into())),
+            error(
+                11,
+                "unknown field `tpye`, expected one of type, action, on, data",
+                Some("did you mean `type`?".into())
+            ),
         ]
     );
 }
@@ -73,7 +84,11 @@ fn selectors_select() {
         ..Host::default()
     };
     let cluster = Cluster {
-        hosts: vec![host("10.0.0.1", &["master"]), host("10.0.0.2", &["master"]), host("10.0.0.3", &["node", "gpu"])],
+        hosts: vec![
+            host("10.0.0.1", &["master"]),
+            host("10.0.0.2", &["master"]),
+            host("10.0.0.3", &["node", "gpu"]),
+        ],
         ..Cluster::default()
     };
     let select = |on: &str| Selector::parse(on).and_then(|selector| selector.select(&cluster));
@@ -84,5 +99,8 @@ fn selectors_select() {
     assert_eq!(select("10.0.0.3,10.0.0.1-10.0.0.2"), addresses(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]));
     assert_eq!(select("10.0.0.9"), Err("`10.0.0.9` is no host of the cluster".into()));
     assert_eq!(select("etcd"), Err("no host of the cluster has the role `etcd`".into()));
-    assert_eq!(select("10.0.0.2-10.0.0.1"), Err("the range `10.0.0.2-10.0.0.1` ends before it begins, or is too long".into()));
+    assert_eq!(
+        select("10.0.0.2-10.0.0.1"),
+        Err("the range `10.0.0.2-10.0.0.1` ends before it begins, or is too long".into())
+    );
 }
