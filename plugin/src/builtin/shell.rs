@@ -31,7 +31,7 @@ impl Plugin for Shell {
 /// where it is there already.
 fn script(invocation: &Invocation, host: Option<&Host>) -> String {
     let mut script = String::new();
-    for (name, value) in host.map(|host| &host.env).unwrap_or(&invocation.cluster.env) {
+    for (name, value) in host.map_or(&invocation.cluster.env, |host| &host.env) {
         script.push_str(&format!("export {name}={}\n", quote(value)));
     }
     if invocation.phase != Phase::Originally.to_string() {

@@ -1,4 +1,5 @@
 //! Throwaway hosts, made for real. Wants root.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::Read;
