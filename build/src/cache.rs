@@ -12,6 +12,7 @@ use sealer_image::{Push, Store};
 use sealer_stdx::fs::{At, write_atomic};
 use serde::{Deserialize, Serialize};
 
+use crate::check::Touched;
 use crate::error::Result;
 
 /// The cache's folder; `None` where a build is told not to look.
@@ -24,10 +25,19 @@ pub(crate) struct Cache {
 #[derive(Default)]
 pub(crate) struct Key(Hasher);
 
+/// What an instruction gave.
+pub(crate) struct Kept {
+    /// Nothing where it changed nothing.
+    pub(crate) layer: Option<Layer>,
+    /// What it did to the plugin folders.
+    pub(crate) touched: Vec<Touched>,
+}
+
+/// [`Kept`] as a file.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    descriptor: sealer_image::Descriptor,
-    diff_id: sealer_image::Digest,
+struct Document {
+    layer: Option<(sealer_image::Descriptor, sealer_image::Digest)>,
+    touched: Vec<Touched>,
 }
 
 impl Key {
@@ -48,20 +58,22 @@ impl Cache {
         Ok(Self { dir, reads })
     }
 
-    /// Returns the layer of a key, if it is in the store still.
-    pub(crate) fn find(&self, store: &Store, key: &Key) -> Option<Layer> {
+    /// Returns what a key gave, if its layer is in the store still.
+    pub(crate) fn find(&self, store: &Store, key: &Key) -> Option<Kept> {
         if !self.reads {
             return None;
         }
         let bytes = fs::read(self.dir.join(key.name())).ok()?;
-        let kept: Kept = serde_json::from_slice(&bytes).ok()?;
-        let there = store.exists(&kept.descriptor).unwrap_or(false);
-        there.then_some(Layer { descriptor: kept.descriptor, diff_id: kept.diff_id })
+        let kept: Document = serde_json::from_slice(&bytes).ok()?;
+        let layer = kept.layer.map(|(descriptor, diff_id)| Layer { descriptor, diff_id });
+        let there = layer.as_ref().is_none_or(|layer| store.exists(&layer.descriptor).unwrap_or(false));
+        there.then_some(Kept { layer, touched: kept.touched })
     }
 
-    pub(crate) fn keep(&self, key: &Key, layer: &Layer) -> Result<()> {
-        let kept = Kept { descriptor: layer.descriptor.clone(), diff_id: layer.diff_id.clone() };
-        let bytes = serde_json::to_vec(&kept).expect("an entry is plain data");
+    pub(crate) fn keep(&self, key: &Key, kept: &Kept) -> Result<()> {
+        let layer = kept.layer.clone().map(|layer| (layer.descriptor, layer.diff_id));
+        let document = Document { layer, touched: kept.touched.clone() };
+        let bytes = serde_json::to_vec(&document).expect("an entry is plain data");
         Ok(write_atomic(&self.dir.join(key.name()), &bytes, 0o600)?)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use globset::GlobBuilder;
 use sealer_stdx::fs::{At, PathError};
@@ -25,7 +26,7 @@ pub struct BuildContext {
 pub(crate) struct Found {
     /// Where it stands.
     pub(crate) path: PathBuf,
-    /// Its last part; nothing for the context itself.
+    /// Its last part; nothing where its content is meant (`.`, `charts/.`).
     pub(crate) name: Option<PathBuf>,
     pub(crate) is_dir: bool,
 }
@@ -37,6 +38,15 @@ pub(crate) struct Item {
     pub(crate) below: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) metadata: Metadata,
+}
+
+impl Item {
+    /// How long ago it was changed last; nothing for a time to come.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let seconds = Duration::from_secs(u64::try_from(self.metadata.ctime()).ok()?);
+        let rest = Duration::from_nanos(u64::try_from(self.metadata.ctime_nsec()).ok()?);
+        (UNIX_EPOCH + seconds + rest).elapsed().ok()
+    }
 }
 
 impl BuildContext {
@@ -82,7 +92,7 @@ impl BuildContext {
             match self.ignored(path) {
                 Some(by) if !(metadata.is_dir() && self.ignore.has_exceptions()) => left_out = Some(by),
                 _ => taken.push(Found {
-                    name: path.file_name().map(PathBuf::from),
+                    name: path.file_name().filter(|_| !pattern.ends_with("/.")).map(PathBuf::from),
                     is_dir: metadata.is_dir(),
                     path: place,
                 }),
@@ -158,7 +168,8 @@ impl BuildContext {
     }
 
     fn matching(&self, pattern: &Path) -> std::result::Result<Vec<PathBuf>, (String, Option<String>)> {
-        let text = pattern.to_string_lossy();
+        // Go's patterns, which the original has, know no braces.
+        let text = pattern.to_string_lossy().replace('{', "\\{").replace('}', "\\}");
         let glob = GlobBuilder::new(&text).literal_separator(true).backslash_escape(true).build();
         let matcher =
             glob.map_err(|error| (format!("no pattern: {}", error.kind()), None))?.compile_matcher();
@@ -181,15 +192,23 @@ impl BuildContext {
         Some(format!("`{}` line {line} (`{text}`) leaves it out", self.ignore.file))
     }
 
-    /// A name in the same folder that is nearly the one asked for.
+    /// A path that is there, each part of it the one asked for or nearly.
     fn nearest(&self, found: &[PathBuf]) -> Option<String> {
-        let path = found.first()?;
-        let name = path.file_name()?.to_string_lossy().into_owned();
-        let folder = self.root.join(path.parent()?);
-        let there = fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let near = there.filter(|other| strsim::damerau_levenshtein(other, &name) <= 2);
-        let best = near.min_by_key(|other| (strsim::damerau_levenshtein(other, &name), other.clone()))?;
-        Some(format!("did you mean `{}`?", path.with_file_name(best).display()))
+        let mut near = PathBuf::new();
+        for part in found.first()? {
+            let name = part.to_string_lossy();
+            if fs::symlink_metadata(self.root.join(&near).join(part)).is_ok() {
+                near.push(part);
+                continue;
+            }
+            let there = fs::read_dir(self.root.join(&near)).ok()?;
+            let there = there.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            let distance = |other: &str| strsim::damerau_levenshtein(other, &name);
+            let best =
+                there.filter(|other| distance(other) <= 2).min_by_key(|one| (distance(one), one.clone()));
+            near.push(best?);
+        }
+        Some(format!("did you mean `{}`?", near.display()))
     }
 }
 

@@ -14,6 +14,10 @@ pub use parser::parse;
 /// The instructions that a Kubefile may hold.
 pub(crate) const KNOWN: [&str; 7] = ["FROM", "COPY", "RUN", "CMD", "ARG", "ENV", "LABEL"];
 
+/// Docker's for containers. A cluster image runs on hosts as they are.
+pub(crate) const DOCKERS: [&str; 9] =
+    ["ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"];
+
 /// Those of the original's 0.9 and later. They switch `COPY` to Docker's rules.
 pub(crate) const LATER: [&str; 10] =
     ["ADD", "APP", "APPCMDS", "APPENV", "CMDS", "CNI", "CSI", "KUBEVERSION", "LAUNCH", "MAINTAINER"];

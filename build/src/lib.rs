@@ -2,6 +2,7 @@
 //!
 //! Kubefile → AST → [`BuildPlan`] → one layer an instruction → image. This crate never names a host.
 
+mod base;
 mod cache;
 mod check;
 pub mod context;
@@ -11,6 +12,7 @@ mod ignore;
 pub mod kubefile;
 pub mod plan;
 mod run;
+mod steps;
 
 pub use error::{Error, Result};
 pub use exec::{BuildRequest, Built, Mode, build};

@@ -76,6 +76,8 @@ pub struct PlanInput<'a> {
     pub context: &'a BuildContext,
     /// The values of `--build-arg`.
     pub build_args: &'a BTreeMap<String, String>,
+    /// The variables that the base image sets.
+    pub base_env: &'a BTreeMap<String, String>,
     /// Tells whether a path is a folder of the base image.
     pub base_has_folder: &'a dyn Fn(&Path) -> bool,
 }
@@ -91,7 +93,9 @@ pub fn base(
     let mut args = BTreeMap::new();
     for instruction in &kubefile.instructions {
         match &instruction.kind {
-            InstructionKind::Arg(items) => declare(kubefile, items, build_args, &mut args)?,
+            InstructionKind::Arg(items) => {
+                declare(kubefile, items, build_args, &BTreeMap::new(), &mut args)?;
+            }
             InstructionKind::From(word) => {
                 let name = text(kubefile, word, &args)?;
                 return Ok(if name == "scratch" { None } else { Some(name) });
@@ -117,9 +121,12 @@ pub fn plan(kubefile: &Kubefile, input: &PlanInput<'_>) -> Result<BuildPlan, Vec
         folders: BTreeSet::new(),
         plan: BuildPlan { base, base_span, steps: Vec::new(), config: ConfigPlan::default() },
     };
-    let errors: Vec<KubefileError> =
-        kubefile.instructions.iter().filter_map(|instruction| planner.add(instruction).err()).collect();
-    let mut errors = errors;
+    let mut errors = Vec::new();
+    for instruction in &kubefile.instructions {
+        if let Err(found) = planner.add(instruction) {
+            errors.extend(found);
+        }
+    }
     errors.extend(planner.unused_build_args());
     if errors.is_empty() { Ok(planner.plan) } else { Err(errors) }
 }
@@ -133,11 +140,21 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn add(&mut self, instruction: &Instruction) -> Result<(), KubefileError> {
+    fn add(&mut self, instruction: &Instruction) -> Result<(), Vec<KubefileError>> {
+        if let InstructionKind::Copy { sources, dest } = &instruction.kind {
+            let placements = self.copy(sources, dest)?;
+            self.step(instruction, Action::Copy(placements));
+            return Ok(());
+        }
+        self.add_other(instruction).map_err(|error| vec![error])
+    }
+
+    fn add_other(&mut self, instruction: &Instruction) -> Result<(), KubefileError> {
         match &instruction.kind {
-            InstructionKind::From(_) => Ok(()),
+            InstructionKind::From(_) | InstructionKind::Copy { .. } => Ok(()),
             InstructionKind::Arg(items) => {
-                declare(self.kubefile, items, self.input.build_args, &mut self.plan.config.args)
+                let env = self.env();
+                declare(self.kubefile, items, self.input.build_args, &env, &mut self.plan.config.args)
             }
             InstructionKind::Env(items) => {
                 for (name, word) in items {
@@ -162,11 +179,6 @@ impl Planner<'_> {
                 self.step(instruction, action);
                 Ok(())
             }
-            InstructionKind::Copy { sources, dest } => {
-                let placements = self.copy(sources, dest)?;
-                self.step(instruction, Action::Copy(placements));
-                Ok(())
-            }
         }
     }
 
@@ -176,35 +188,41 @@ impl Planner<'_> {
 
     fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.plan.config.args.clone();
-        variables.extend(self.plan.config.env.clone());
+        variables.extend(self.env());
         variables
+    }
+
+    fn env(&self) -> BTreeMap<String, String> {
+        let mut env = self.input.base_env.clone();
+        env.extend(self.plan.config.env.clone());
+        env
     }
 
     fn text(&self, word: &Word) -> Result<String, KubefileError> {
         text(self.kubefile, word, &self.variables())
     }
 
-    fn copy(&mut self, sources: &[Word], dest: &Word) -> Result<Vec<Placement>, KubefileError> {
-        let written = self.text(dest)?;
-        let folder =
-            image_path(&written).ok_or_else(|| self.error(dest.span, "leaves the image's root by `..`"))?;
-        let mut found = Vec::new();
+    fn copy(&mut self, sources: &[Word], dest: &Word) -> Result<Vec<Placement>, Vec<KubefileError>> {
+        let (mut found, mut errors) = (Vec::new(), Vec::new());
         for source in sources {
-            let pattern = self.text(source)?;
-            if pattern.contains("://") {
-                return Err(self.error(source.span, "remote sources are not taken by this version"));
+            match self.find(source) {
+                Ok(more) => found.extend(more),
+                Err(error) => errors.push(error),
             }
-            found.extend(self.input.context.find(&pattern).map_err(|(message, hint)| {
-                let error = self.error(source.span, message);
-                match hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                }
-            })?);
+        }
+        let written = self.text(dest).map_err(|error| errors.push(error)).unwrap_or_default();
+        let Some(folder) = image_path(&written) else {
+            errors.push(self.error(dest.span, "leaves the image's root by `..`"));
+            return Err(errors);
+        };
+        if !errors.is_empty() {
+            return Err(errors);
         }
         let placements = match self.kubefile.copy_rules {
             CopyRules::Sealer => self.place_as_sealer(&found, &folder, &written),
-            CopyRules::Docker => self.place_as_docker(&found, &folder, &written, dest.span)?,
+            CopyRules::Docker => {
+                self.place_as_docker(&found, &folder, &written, dest.span).map_err(|error| vec![error])?
+            }
         };
         for placement in &placements {
             self.folders.extend(placement.dest.ancestors().skip(1).map(Path::to_owned));
@@ -213,6 +231,20 @@ impl Planner<'_> {
             }
         }
         Ok(placements)
+    }
+
+    fn find(&self, source: &Word) -> Result<Vec<Found>, KubefileError> {
+        let pattern = self.text(source)?;
+        if pattern.contains("://") {
+            return Err(self.error(source.span, "remote sources are not taken by this version"));
+        }
+        self.input.context.find(&pattern).map_err(|(message, hint)| {
+            let error = self.error(source.span, message);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
     }
 
     /// The destination is a folder, in which sources keep their names. One file to a name with a
@@ -278,8 +310,13 @@ impl Planner<'_> {
         if unused.is_empty() {
             return None;
         }
-        let message = format!("no `ARG` declares the build argument `{}`", unused.join("`, `"));
-        Some(KubefileError::whole(message).hint(format!("add `ARG {}` after `FROM`", unused.join(" "))))
+        let plural = if unused.len() == 1 { "" } else { "s" };
+        let message = format!("no `ARG` declares the build argument{plural} `{}`", unused.join("`, `"));
+        let hint = match nearest(&unused, self.plan.config.args.keys()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add `ARG {}` after `FROM`", unused.join(" ")),
+        };
+        Some(KubefileError::whole(message).hint(hint))
     }
 
     fn error(&self, span: Span, message: impl Into<String>) -> KubefileError {
@@ -287,18 +324,27 @@ impl Planner<'_> {
     }
 }
 
+/// The declared argument that the only unused one is nearly.
+fn nearest<'k>(unused: &[&str], declared: impl Iterator<Item = &'k String>) -> Option<&'k String> {
+    let [name] = unused else { return None };
+    let near = declared.filter(|other| strsim::damerau_levenshtein(other, name) <= 2);
+    near.min_by_key(|other| strsim::damerau_levenshtein(other, name))
+}
+
 fn declare(
     kubefile: &Kubefile,
     items: &[(String, Option<Word>)],
     build_args: &BTreeMap<String, String>,
+    env: &BTreeMap<String, String>,
     args: &mut BTreeMap<String, String>,
 ) -> Result<(), KubefileError> {
     for (name, default) in items {
         if let Some(value) = build_args.get(name) {
             args.insert(name.clone(), value.clone());
         } else if let Some(word) = default {
-            let value = text(kubefile, word, args)?;
-            args.insert(name.clone(), value);
+            let mut variables = args.clone();
+            variables.extend(env.clone());
+            args.insert(name.clone(), text(kubefile, word, &variables)?);
         }
     }
     Ok(())

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use sealer_image::layer::{Entry, EntryKind};
 use sealer_stdx::fs::{At, Lock};
@@ -26,13 +27,18 @@ use crate::kubefile::KubefileError;
 /// How many of a command's last lines an error shows.
 const LAST_LINES: usize = 20;
 
-/// Makes the machine's overlay at `$1/machine`, the image's root in it, and runs `$4` there.
+/// How often a command is looked at.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Makes the machine's overlay at `$1/machine`, the image's root in it, and runs `$3` there.
 const SCRIPT: &str = include_str!("run/enter.sh");
 
 /// A command and what it works on.
 pub(crate) struct Run<'a> {
     pub(crate) command: &'a str,
     pub(crate) env: &'a BTreeMap<String, String>,
+    /// The time of everything in the image, which tools ask for as SOURCE_DATE_EPOCH.
+    pub(crate) time: u64,
     /// The image so far, unpacked. It is not changed.
     pub(crate) lower: &'a Path,
     /// Where it stands in the Kubefile.
@@ -73,11 +79,22 @@ fn sweep(parent: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What a command changed in the image's root.
+pub(crate) struct Ran {
+    pub(crate) entries: Vec<Entry>,
+    /// Holds the files that the entries name.
+    pub(crate) scratch: Scratch,
+}
+
 /// Runs the command and returns what it changed in the image's root.
 ///
 /// # Errors
 /// `Run` when the command fails, `RunImpossible` when this machine or user cannot run any.
-pub(crate) fn run(task: &Task, scratch_parent: &Path, run: &Run<'_>) -> Result<Vec<Entry>> {
+pub(crate) fn run(task: &Task, scratch_parent: &Path, run: &Run<'_>) -> Result<Ran> {
+    if !rustix::process::geteuid().is_root() {
+        let reason = "only root can set this machine aside for it".to_owned();
+        return Err(Error::RunImpossible { reason });
+    }
     let scratch = Scratch::new(scratch_parent)?;
     let upper = scratch.folder("upper")?;
     for name in ["work", "machine", "machine-upper", "machine-work"] {
@@ -85,16 +102,16 @@ pub(crate) fn run(task: &Task, scratch_parent: &Path, run: &Run<'_>) -> Result<V
     }
     let mut child = command(run, scratch.dir.path())
         .spawn()
-        .map_err(|error| Error::RunImpossible { reason: format!("`unshare` cannot be started: {error}") })?;
+        .map_err(|error| Error::RunImpossible { reason: format!("`setpriv` cannot be started: {error}") })?;
     let last = Mutex::new(VecDeque::new());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    thread::scope(|scope| {
+    let status = thread::scope(|scope| {
         scope.spawn(|| pass_on(task, Stream::Stdout, stdout, &last));
         scope.spawn(|| pass_on(task, Stream::Stderr, stderr, &last));
-    });
-    let status = child.wait().at("unshare")?;
+        wait(task, &mut child)
+    })?;
     let output: Vec<String> = last.into_inner().expect("no holder panics").into();
-    if !scratch.dir.path().join("machine-upper/run/sealer-entered").exists() {
+    if !scratch.dir.path().join("entered").exists() {
         return Err(Error::RunImpossible { reason: output.join("; ") });
     }
     if !status.success() {
@@ -106,26 +123,38 @@ pub(crate) fn run(task: &Task, scratch_parent: &Path, run: &Run<'_>) -> Result<V
             output,
         });
     }
-    entries(&upper)
+    Ok(Ran { entries: entries(&upper)?, scratch })
+}
+
+/// Waits for the command's end, or makes it when the work is interrupted.
+fn wait(task: &Task, child: &mut Child) -> Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait().at("unshare")? {
+            return Ok(status);
+        }
+        if let Err(cancelled) = task.check() {
+            // All that the command started is in its namespace and goes with it.
+            child.kill().and_then(|()| child.wait()).at("unshare")?;
+            return Err(cancelled.into());
+        }
+        thread::sleep(GLANCE);
+    }
 }
 
 fn command(run: &Run<'_>, scratch: &Path) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child=KILL", "--propagation", "private"]);
-    let options = if rustix::process::geteuid().is_root() {
-        ""
-    } else {
-        command.arg("--map-root-user");
-        ",userxattr"
-    };
+    // When sealer is killed, so is the command.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"]);
+    command.args(["--kill-child=KILL", "--propagation", "private"]);
     command
         .args(["--", "/bin/sh", "-c", SCRIPT, "sealer-run"])
         .args([scratch.as_os_str(), run.lower.as_os_str()])
-        .args([options, run.command])
+        .arg(run.command)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("HOME", "/root")
         .env("LANG", "C.UTF-8")
+        .env("SOURCE_DATE_EPOCH", run.time.to_string())
         .envs(run.env)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -162,9 +191,10 @@ fn entries(upper: &Path) -> Result<Vec<Entry>> {
         let metadata = fs::symlink_metadata(path).at(path)?;
         let in_image = path.strip_prefix(upper).expect("it was found there").to_owned();
         let kind = metadata.file_type();
+        let is_opaque = kind.is_dir() && is_opaque(path);
         let kind = if kind.is_char_device() && metadata.rdev() == 0 {
             EntryKind::Whiteout
-        } else if kind.is_dir() && is_opaque(path) {
+        } else if is_opaque {
             EntryKind::OpaqueDir
         } else if kind.is_dir() {
             EntryKind::Dir
@@ -179,24 +209,9 @@ fn entries(upper: &Path) -> Result<Vec<Entry>> {
         };
         entries.push(Entry { path: in_image, kind, mode: metadata.permissions().mode() & 0o7777 });
     }
-    hold(&mut entries)?;
     Ok(entries)
 }
 
-/// Reads the files now: the folder is gone when the layer is written.
-fn hold(entries: &mut [Entry]) -> Result<()> {
-    for entry in entries {
-        if let EntryKind::File(path) = &entry.kind {
-            let mut bytes = Vec::new();
-            File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).at(path)?;
-            entry.kind = EntryKind::Bytes(bytes);
-        }
-    }
-    Ok(())
-}
-
 fn is_opaque(path: &Path) -> bool {
-    ["trusted.overlay.opaque", "user.overlay.opaque"]
-        .iter()
-        .any(|name| matches!(xattr::get(path, name), Ok(Some(value)) if value == b"y"))
+    matches!(xattr::get(path, "trusted.overlay.opaque"), Ok(Some(value)) if value == b"y")
 }

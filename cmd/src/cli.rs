@@ -2,6 +2,7 @@
 
 mod cluster;
 mod image;
+mod plugin;
 mod sandbox;
 
 use std::path::PathBuf;
@@ -10,10 +11,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{ApplyArgs, DeleteArgs, RunArgs, RunFlags, SshArgs};
 pub(crate) use image::{
-    BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoadArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
-    RegistryArgs, RmiArgs, SaveArgs, TagArgs,
+    BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoadArgs, LoginArgs, LogoutArgs, Mode, PullArgs,
+    PushArgs, RegistryArgs, RmiArgs, SaveArgs, TagArgs,
 };
-pub(crate) use sandbox::{SandboxCommand, SandboxHosts, SandboxUp};
+pub(crate) use plugin::{
+    PluginAsk, PluginCheck, PluginCommand, PluginInspect, PluginLanguage, PluginList, PluginNew, PluginRun,
+};
+pub(crate) use sandbox::{SandboxCommand, SandboxUp};
 
 /// Build a whole Kubernetes cluster into one image, ship it, and run it anywhere
 #[derive(Debug, Parser)]
@@ -79,13 +83,18 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Remove a cluster, or some of its hosts
     Delete(DeleteArgs),
+    /// Begin, check, run and look at plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Make throwaway hosts on this machine to try images on
     #[command(subcommand)]
     Sandbox(SandboxCommand),
     /// Load one plugin and serve its calls (started by sealer itself)
     #[command(hide = true)]
     PluginHost {
-        /// The shared object
+        /// The shared object or executable
         file: PathBuf,
+        /// What an executable is called for
+        verb: Option<String>,
     },
 }

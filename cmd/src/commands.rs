@@ -2,12 +2,14 @@
 
 mod apply;
 mod build;
+mod cluster;
 mod delete;
 mod images;
 mod inspect;
 mod load;
 mod login;
 mod logout;
+mod plugin;
 mod plugin_host;
 mod pull;
 mod push;
@@ -19,8 +21,12 @@ mod tag;
 
 use std::process::ExitCode;
 
+use sealer_image::{Descriptor, Reference};
+use serde::Serialize;
+
 use crate::cli::Command;
 use crate::failure::Failure;
+use crate::render;
 use crate::settings::Settings;
 
 /// Runs the command that was typed.
@@ -40,7 +46,25 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
+        Command::Plugin(command) => plugin::run(&command, settings),
         Command::Sandbox(command) => sandbox::run(&command, settings),
-        Command::PluginHost { file } => plugin_host::run(&file),
+        Command::PluginHost { file, verb } => plugin_host::run(&file, verb.as_deref()),
     }
+}
+
+#[derive(Serialize)]
+struct Moved {
+    name: String,
+    digest: String,
+}
+
+/// The result of a command that brought an image somewhere.
+fn image_result(
+    settings: &Settings,
+    done: &str,
+    image: &Reference,
+    descriptor: &Descriptor,
+) -> Result<ExitCode, Failure> {
+    let (name, digest) = (image.familiar(), descriptor.digest().to_string());
+    render::result(settings, &format!("{done} {name}: {digest}"), &Moved { name, digest })
 }

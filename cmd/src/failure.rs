@@ -5,6 +5,8 @@
 mod build;
 mod hosts;
 mod image;
+mod plugin;
+mod sandbox;
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -54,52 +56,105 @@ impl Kind {
 pub(crate) struct Failure {
     kind: Kind,
     message: String,
-    causes: Vec<String>,
+    /// What stands below the message, as it is printed: causes, code frames, hosts.
+    details: Vec<String>,
     hints: Vec<String>,
 }
 
 impl Failure {
     /// What could not be done to what, in lower case and without a full stop.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { kind, message: message.into(), details: Vec::new(), hints: Vec::new() }
     }
 
     /// A bug of this program.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(Kind::Internal, message).hint("this is a bug in sealer; please report it with the command you ran")
+        Self::new(Kind::Internal, message)
+            .hint("this is a bug in sealer; please report it with the command you ran")
     }
 
     /// Adds an error and all that it was caused by.
     pub(crate) fn because(mut self, error: impl StdError) -> Self {
+        let mut last = String::new();
         let mut next: Option<&dyn StdError> = Some(&error);
         while let Some(error) = next {
             let text = error.to_string();
             // A transparent wrapper says what its source says: once is enough.
-            if !self.causes.last().is_some_and(|last| last.contains(&text)) {
-                self.causes.push(text);
+            if !last.contains(&text) {
+                self = self.cause(&text);
+                last = text;
             }
             next = error.source();
         }
         self
     }
 
-    /// Adds a line of cause.
-    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
-        self.causes.push(cause.into());
+    /// Adds a cause.
+    pub(crate) fn cause(self, cause: &str) -> Self {
+        self.details(&format!("  caused by: {}", cause.replace('\n', "\n    ")))
+    }
+
+    /// Adds lines as they stand.
+    pub(crate) fn details(mut self, lines: &str) -> Self {
+        self.details.extend(lines.lines().map(str::to_owned));
+        self
+    }
+
+    /// Adds the last lines of a program's output, which are foreign text.
+    pub(crate) fn output(mut self, lines: &[String]) -> Self {
+        self.details.extend(lines.iter().map(|line| format!("    {line}")));
         self
     }
 
     /// Adds what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
     /// Puts what was being done before what went wrong, which becomes the first cause.
     pub(crate) fn doing(mut self, what: impl Into<String>) -> Self {
+        if self.kind == Kind::Interrupted {
+            return self;
+        }
         let inner = std::mem::replace(&mut self.message, what.into());
-        self.causes.insert(0, inner);
+        self.details.insert(0, format!("  caused by: {inner}"));
         self
+    }
+
+    /// A build's failure: lines of the Kubefile stand right below the image's name.
+    pub(crate) fn building(mut self, image: &str) -> Self {
+        let what = format!("cannot build `{image}`");
+        if self.details.first().is_some_and(|line| line.starts_with("  --> ")) {
+            self.message = what;
+            return self;
+        }
+        self.doing(what)
+    }
+
+    /// One failure made of all mistakes of an input, each with its own place and hint.
+    pub(crate) fn mistakes(kind: Kind, mistakes: Vec<Mistake>) -> Self {
+        let count = mistakes.len();
+        let mut mistakes = mistakes.into_iter();
+        match (mistakes.next(), count) {
+            (Some(only), 1) => {
+                let failure = Self::new(kind, only.message);
+                only.hint.into_iter().fold(failure, Self::hint)
+            }
+            (first, count) => first.into_iter().chain(mistakes).fold(
+                Self::new(kind, format!("{count} mistakes")),
+                |failure, mistake| {
+                    let failure = failure.details(&format!("  {}", mistake.message));
+                    mistake
+                        .hint
+                        .iter()
+                        .fold(failure, |failure, hint| failure.details(&format!("    hint: {hint}")))
+                },
+            ),
+        }
     }
 
     /// Tells the person at the terminal, and returns the exit code.
@@ -111,18 +166,23 @@ impl Failure {
 
     fn text(&self) -> String {
         let mut text = format!("error: {}\n", self.message);
-        for cause in &self.causes {
-            let mut lines = cause.lines();
-            let _ = writeln!(text, "  caused by: {}", lines.next().unwrap_or_default());
-            for line in lines {
-                let _ = writeln!(text, "    {line}");
-            }
+        for line in &self.details {
+            let _ = writeln!(text, "{line}");
         }
         for hint in &self.hints {
             let _ = writeln!(text, "hint: {hint}");
         }
         text
     }
+}
+
+/// One mistake of several.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    /// Where and what: `Clusterfile:7: ...`.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
 }
 
 impl From<PathError> for Failure {

@@ -6,7 +6,7 @@ pub(crate) mod size;
 pub(crate) mod table;
 mod terminal;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::failure::{Failure, Kind};
 use crate::settings::Settings;
 
 /// Returns the observer that the arguments and the terminal call for.
-pub(crate) fn observer(global: &GlobalArgs, terminal: bool, plain: bool) -> Arc<dyn Observe> {
+pub(crate) fn observer(global: &GlobalArgs, plain: bool) -> Arc<dyn Observe> {
     match global.output {
         Output::Json => Arc::new(json::Json),
         Output::Text if global.quiet => Arc::new(lines::Lines::warnings_only()),
-        Output::Text if terminal && !plain => Arc::new(terminal::Terminal::new()),
+        Output::Text if io::stderr().is_terminal() && !plain => Arc::new(terminal::Terminal::new()),
         Output::Text => Arc::new(lines::Lines::all()),
     }
 }
@@ -32,7 +32,8 @@ pub(crate) fn result(settings: &Settings, text: &str, value: &impl Serialize) ->
     match settings.output {
         Output::Text => print(text)?,
         Output::Json => {
-            let value = serde_json::to_value(value).map_err(|error| Failure::internal("cannot write JSON").because(error))?;
+            let value = serde_json::to_value(value)
+                .map_err(|error| Failure::internal("cannot write JSON").because(error))?;
             print(&serde_json::json!({ "event": "result", "result": value }).to_string())?;
         }
     }

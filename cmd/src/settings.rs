@@ -1,15 +1,14 @@
 //! What is meant: arguments, environment and defaults put together. The only reader of the environment.
 
 use std::env;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sealer_image::{Platform, Store};
+use sealer_image::{Platform, Registry, RegistrySettings, Store};
 use sealer_stdx::task::{Cancel, Task};
 
-use crate::cli::{GlobalArgs, Output};
+use crate::cli::{GlobalArgs, Output, RegistryArgs};
 use crate::failure::{Failure, Kind};
 use crate::render;
 
@@ -27,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) program: PathBuf,
     /// `SOURCE_DATE_EPOCH`: the time that images are given.
     pub(crate) source_date_epoch: Option<u64>,
+    /// The descriptor over which a script that is a plugin asks things.
+    pub(crate) plugin_socket: Option<i32>,
     task: Task,
 }
 
@@ -34,7 +35,7 @@ impl Settings {
     pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
         let home = env::var_os("HOME").map(PathBuf::from);
         let cancel = cancel_on_signals()?;
-        let observer = render::observer(global, std::io::stderr().is_terminal(), is_set("NO_COLOR"));
+        let observer = render::observer(global, is_set("NO_COLOR"));
         Ok(Self {
             root: global.root.clone().unwrap_or_else(|| default_root(home.as_ref())),
             output: global.output,
@@ -42,6 +43,7 @@ impl Settings {
             program: env::current_exe()
                 .map_err(|error| Failure::internal("cannot tell where this program is").because(error))?,
             source_date_epoch: source_date_epoch()?,
+            plugin_socket: env::var("SEALER_FD").ok().and_then(|text| text.parse().ok()),
             home,
             task: Task::root(observer, cancel),
         })
@@ -50,6 +52,22 @@ impl Settings {
     /// The root of the call's tasks.
     pub(crate) fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// Registries, as the arguments reach them.
+    pub(crate) fn registry(&self, args: &RegistryArgs) -> Registry {
+        Registry::new(RegistrySettings {
+            auth_file: Some(self.auth_file.clone()),
+            ca_files: args.ca_file.clone(),
+            insecure: args.insecure_registry.clone(),
+            plain_http: args.plain_http.clone(),
+            ..RegistrySettings::default()
+        })
+    }
+
+    /// Where builds keep their cache and unpacked images.
+    pub(crate) fn build_dir(&self) -> PathBuf {
+        self.root.join("build")
     }
 
     /// Opens the local images, and makes their folder if it is missing.
@@ -72,7 +90,9 @@ fn default_root(home: Option<&PathBuf>) -> PathBuf {
         return PathBuf::from("/var/lib/sealer");
     }
     let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    data.or_else(|| Some(home?.join(".local/share"))).unwrap_or_else(|| PathBuf::from("/var/tmp")).join("sealer")
+    data.or_else(|| Some(home?.join(".local/share")))
+        .unwrap_or_else(|| PathBuf::from("/var/tmp"))
+        .join("sealer")
 }
 
 fn auth_file(home: Option<&PathBuf>) -> PathBuf {
@@ -80,14 +100,20 @@ fn auth_file(home: Option<&PathBuf>) -> PathBuf {
         return PathBuf::from(file);
     }
     let folder = env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    folder.or_else(|| Some(home?.join(".docker"))).unwrap_or_else(|| PathBuf::from("/root/.docker")).join("config.json")
+    folder
+        .or_else(|| Some(home?.join(".docker")))
+        .unwrap_or_else(|| PathBuf::from("/root/.docker"))
+        .join("config.json")
 }
 
 fn source_date_epoch() -> Result<Option<u64>, Failure> {
     let Some(value) = env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let seconds = value.to_str().and_then(|text| text.parse().ok());
     seconds.map(Some).ok_or_else(|| {
-        Failure::new(Kind::Usage, format!("SOURCE_DATE_EPOCH is `{}`, not a number of seconds", value.display()))
+        Failure::new(
+            Kind::Usage,
+            format!("SOURCE_DATE_EPOCH is `{}`, not a number of seconds", value.display()),
+        )
     })
 }
 

@@ -47,16 +47,65 @@ impl Reference {
     }
 }
 
+/// A registry that stands for another while a name is read: one that the library knows as such.
+const STAND_IN: &str = "stand-in.invalid";
+
 impl FromStr for Reference {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let reference: oci_distribution::Reference =
-            text.parse().map_err(|error: oci_spec::distribution::ParseError| Error::Reference {
-                input: text.to_owned(),
-                reason: error.to_string(),
-            })?;
-        Ok(Self(reference))
+        let refuse = |reason: String| Error::Reference { input: text.to_owned(), reason };
+        let parse = |text: &str| {
+            let parsed: std::result::Result<oci_distribution::Reference, _> = text.parse();
+            parsed.map_err(|error: oci_spec::distribution::ParseError| refuse(error.to_string()))
+        };
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() == 64 && text.bytes().all(is_hex) {
+            return Err(refuse("64 hexadecimal digits are an image's id, not a name".to_owned()));
+        }
+        let parsed = match text.split_once('/') {
+            Some((registry, rest)) if is_unusual_registry(registry) => {
+                parse(&format!("{STAND_IN}/{rest}")).map(|reference| at(registry, &reference))?
+            }
+            _ => parse(text)?,
+        };
+        let digest = parsed.digest().and_then(|digest| digest.split_once(':'));
+        if digest.is_some_and(|(_, hex)| !hex.bytes().all(is_hex)) {
+            return Err(refuse("a digest has hexadecimal digits in lower case".to_owned()));
+        }
+        Ok(Self(parsed))
+    }
+}
+
+/// Whether a name's first part is a registry that the library does not take for one: an IPv6 address
+/// in brackets, or a host in capitals (`splitDockerDomain` of distribution/reference).
+fn is_unusual_registry(part: &str) -> bool {
+    let (host, port) = match part.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (part, None),
+    };
+    let is_port = port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_label = |label: &str| {
+        let inner = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        !label.is_empty() && inner && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match address {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.contains(|c: char| c.is_ascii_uppercase()) && host.split('.').all(is_label),
+    };
+    is_port && is_host
+}
+
+/// The same repository, tag and digest at another registry.
+fn at(registry: &str, reference: &oci_distribution::Reference) -> oci_distribution::Reference {
+    let (registry, repository) = (registry.to_owned(), reference.repository().to_owned());
+    match (reference.tag().map(str::to_owned), reference.digest().map(str::to_owned)) {
+        (Some(tag), Some(digest)) => {
+            oci_distribution::Reference::with_tag_and_digest(registry, repository, tag, digest)
+        }
+        (None, Some(digest)) => oci_distribution::Reference::with_digest(registry, repository, digest),
+        (tag, None) => oci_distribution::Reference::with_tag(registry, repository, tag.unwrap_or_default()),
     }
 }
 
@@ -69,5 +118,51 @@ impl fmt::Display for Reference {
 impl Serialize for Reference {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_completed_by_dockers_rules() {
+        let hex = "0123456789abcdef".repeat(4);
+        for (text, whole, familiar) in [
+            ("demo", "docker.io/library/demo:latest", "demo:latest"),
+            ("team/demo:v1", "docker.io/team/demo:v1", "team/demo:v1"),
+            ("localhost:5000/demo", "localhost:5000/demo:latest", "localhost:5000/demo:latest"),
+            ("[2001:db8::1]/demo:v1", "[2001:db8::1]/demo:v1", "[2001:db8::1]/demo:v1"),
+            (
+                "[2001:db8::1]:5000/a/demo",
+                "[2001:db8::1]:5000/a/demo:latest",
+                "[2001:db8::1]:5000/a/demo:latest",
+            ),
+            ("Registry/demo", "Registry/demo:latest", "Registry/demo:latest"),
+            ("LOCALHOST:80/demo:v1", "LOCALHOST:80/demo:v1", "LOCALHOST:80/demo:v1"),
+        ] {
+            let reference: Reference = text.parse().expect(text);
+            assert_eq!((&*reference.to_string(), &*reference.familiar()), (whole, familiar));
+        }
+        let pinned = format!("Registry/demo@sha256:{hex}");
+        assert_eq!(pinned.parse::<Reference>().expect("a digest").to_string(), pinned);
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_the_reason() {
+        let (hex, upper) = ("0123456789abcdef".repeat(4), "0123456789ABCDEF".repeat(4));
+        let pinned = format!("demo@sha256:{upper}");
+        for (text, reason) in [
+            (&*hex, "64 hexadecimal digits are an image's id, not a name"),
+            (&*pinned, "a digest has hexadecimal digits in lower case"),
+            ("[2001:db8::1/demo", "invalid reference format"),
+            ("[2001:db8::1]:/demo", "invalid reference format"),
+            ("[demo]/demo", "invalid reference format"),
+            ("team/Demo", "invalid reference format"),
+            ("-Host/demo", "invalid reference format"),
+        ] {
+            let error = text.parse::<Reference>().expect_err(text).to_string();
+            assert_eq!(error, format!("`{text}` is not an image reference: {reason}"));
+        }
     }
 }

@@ -9,12 +9,12 @@ mod index;
 mod ingest;
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use oci_spec::image::{Descriptor, Digest};
-use sealer_stdx::fs::{At, PathError, write_atomic};
+use sealer_stdx::fs::{At, PathError};
 
 use crate::content::{Fetch, Push};
 use crate::digest::sha256;
@@ -94,13 +94,14 @@ impl Store {
         index::untag(self, reference)
     }
 
-    /// Removes all content that no name leads to, and returns how many bytes that freed. While
-    /// another process has the store open, nothing is removed: a later call does it.
+    /// Removes all content that no name leads to, and what of it [`unpacked`](crate::layer::unpacked)
+    /// has put below the folders `views`. Returns how many bytes that freed. While another process
+    /// has the store open, nothing is removed: a later call does it.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn collect(&self) -> Result<u64> {
-        collect::collect(self)
+    pub fn collect(&self, views: &[PathBuf]) -> Result<u64> {
+        collect::collect(self, views)
     }
 
     /// Returns where a blob stands, whether it exists or not.
@@ -145,11 +146,13 @@ impl Store {
     /// When the store cannot be written.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = sha256(bytes);
-        let path = self.blob_path(&digest);
-        if !path.exists() {
-            write_atomic(&path, bytes, 0o444)?;
+        if self.blob_path(&digest).exists() {
+            return Ok(digest);
         }
-        Ok(digest)
+        let mut blob = self.new_blob()?;
+        let path = blob.path().to_owned();
+        blob.write_all(bytes).at(&path)?;
+        Ok(blob.finish()?.0)
     }
 
     /// Begins a blob whose digest is known only when it is written.

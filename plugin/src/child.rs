@@ -5,11 +5,17 @@
 //! meets it. Over the socket go JSON lines: the request, the plugin's questions and their answers,
 //! and at last how it ended.
 
+mod answer;
+mod ask;
+mod cage;
 mod dylib;
+mod guard;
 mod line;
 mod message;
 mod parent;
+mod printed;
 mod serve;
 
-pub use parent::Loaded;
+pub use ask::ask;
+pub use parent::{Carrier, Loaded};
 pub use serve::serve;

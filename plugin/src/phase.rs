@@ -12,6 +12,8 @@ pub enum Phase {
     Originally,
     /// The root file system goes to every host.
     Distribute,
+    /// After that, before `init.sh`. Takes plugins.
+    PreHostInit,
     /// `init.sh` runs on every host.
     HostInit,
     /// After `init.sh`, before the control plane is made. Takes plugins.
@@ -50,8 +52,9 @@ pub enum Phase {
 
 impl Phase {
     /// The phases that take plugins, in the order of a run.
-    pub const WITH_PLUGINS: [Self; 11] = [
+    pub const WITH_PLUGINS: [Self; 12] = [
         Self::Originally,
+        Self::PreHostInit,
         Self::PreInit,
         Self::PreInstall,
         Self::PreJoin,
@@ -64,10 +67,56 @@ impl Phase {
         Self::PostClean,
     ];
 
+    /// Whether the cluster's API server can be asked: from the first master's control plane until the
+    /// hosts are cleaned.
+    #[must_use]
+    pub fn has_cluster(self) -> bool {
+        self > Self::Init && self < Self::Clean
+    }
+
     /// Returns the names of the phases that take plugins, for messages.
     #[must_use]
     pub fn names() -> String {
         Self::WITH_PLUGINS.map(|phase| phase.to_string()).join(", ")
+    }
+}
+
+/// The phases of v0.9 and later (`pkg/cluster-runtime/hook.go`), and where their plugins ran: on the
+/// first master, or on the hosts of `spec.scope`.
+const ALIASES: [(&str, Phase, Place); 12] = [
+    ("pre-init-host", Phase::PreHostInit, Place::Scope),
+    ("post-init-host", Phase::PreInit, Place::Scope),
+    ("pre-install", Phase::PreInstall, Place::FirstMaster),
+    ("pre-scaleup", Phase::PreJoin, Place::FirstMaster),
+    ("post-scaleup", Phase::PostJoin, Place::FirstMaster),
+    ("post-install", Phase::PostInstall, Place::FirstMaster),
+    ("upgrade-host", Phase::PreUpgrade, Place::Scope),
+    ("upgrade", Phase::PostUpgrade, Place::FirstMaster),
+    ("pre-uninstall", Phase::PreClean, Place::FirstMaster),
+    ("pre-clean-host", Phase::PreClean, Place::Scope),
+    ("post-clean-host", Phase::PostClean, Place::Scope),
+    ("post-uninstall", Phase::PostClean, Place::FirstMaster),
+];
+
+/// Where the plugins of a phase run that the YAML says nothing of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On every host.
+    Everywhere,
+    /// On the first master.
+    FirstMaster,
+    /// On the hosts whose role is in `spec.scope`, which must be there.
+    Scope,
+}
+
+/// Reads a phase by its name, or by the one that v0.9 and later had for it.
+///
+/// # Errors
+/// When it is neither.
+pub fn parse(word: &str) -> Result<(Phase, Place), UnknownPhase> {
+    match ALIASES.into_iter().find(|(alias, ..)| *alias == word) {
+        Some((_, phase, place)) => Ok((phase, place)),
+        None => word.parse().map(|phase| (phase, Place::Everywhere)),
     }
 }
 
@@ -90,8 +139,10 @@ impl FromStr for Phase {
             let distance = |phase: &Self| {
                 strsim::damerau_levenshtein(&phase.to_string().to_lowercase(), &word.to_lowercase())
             };
-            let nearest =
-                Self::WITH_PLUGINS.into_iter().min_by_key(distance).filter(|phase| distance(phase) <= 3);
+            let nearest = Self::WITH_PLUGINS
+                .into_iter()
+                .min_by_key(|phase| (distance(phase), phase.to_string().len()))
+                .filter(|phase| distance(phase) <= 3);
             UnknownPhase { word: word.to_owned(), nearest }
         })
     }

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::builtin;
-use crate::child::Loaded;
-use crate::plugin::Plugin;
+use crate::child::{Carrier, Loaded};
+use crate::executable;
+use crate::plugin::{Plugin, Verb};
 use crate::shared_object::{self, ABI_VERSION, GO_REMEDY, Nature};
 use crate::spec::{self, PluginSpec, SpecError};
 
@@ -85,19 +87,29 @@ impl PluginSet {
             let read = |path: &Path| {
                 fs::read(path).map_err(|source| SetError::Read { path: path.to_owned(), source })
             };
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("yaml" | "yml") => match spec::parse(&file, &String::from_utf8_lossy(&read(&path)?)) {
+            if is_yaml(&path) {
+                match spec::parse(&file, &String::from_utf8_lossy(&read(&path)?)) {
                     Ok(found) => specs.extend(found),
                     Err(found) => errors.extend(found),
-                },
-                Some("so") => {
-                    let kind = loadable(&file, &read(&path)?)?;
-                    set.add(Box::new(Loaded::new(kind, path, loader.clone())), file)?;
                 }
-                _ => {}
+            } else if path.is_file()
+                && let Some(plugin) = load(&file, &path, loader)?
+            {
+                set.add(Box::new(plugin), file)?;
             }
         }
         if errors.is_empty() { Ok((set, specs)) } else { Err(SetError::Spec(errors)) }
+    }
+
+    /// Adds the plugin that a file holds.
+    ///
+    /// # Errors
+    /// When it holds none for this machine, or one of a type that there is.
+    pub fn add_file(&mut self, path: &Path, loader: &Loader) -> Result<String, SetError> {
+        let plugin = of_file(path, loader)?;
+        let kind = plugin.kind().to_owned();
+        self.add(Box::new(plugin), path.display().to_string())?;
+        Ok(kind)
     }
 
     fn add(&mut self, plugin: Box<dyn Plugin>, file: String) -> Result<(), SetError> {
@@ -116,6 +128,11 @@ impl PluginSet {
     #[must_use]
     pub fn find(&self, kind: &str) -> Option<&dyn Plugin> {
         self.plugins.iter().map(|(plugin, _)| plugin.as_ref()).find(|plugin| plugin.kind() == kind)
+    }
+
+    /// Returns all plugins, each with where it is from.
+    pub fn iter(&self) -> impl Iterator<Item = (&dyn Plugin, &str)> {
+        self.plugins.iter().map(|(plugin, from)| (plugin.as_ref(), from.as_str()))
     }
 
     /// Returns all types, sorted, for messages.
@@ -144,8 +161,62 @@ fn files(rootfs: &Path) -> Result<Vec<PathBuf>, SetError> {
     Ok(files)
 }
 
-/// Returns the type of a shared object that this machine can load.
-fn loadable(file: &str, bytes: &[u8]) -> Result<String, SetError> {
+/// Tells whether a path under `plugin/` is one of the YAML files.
+#[must_use]
+pub fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Tells whether a path under `plugin/` is one of the shared objects.
+#[must_use]
+pub fn is_shared_object(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "so")
+}
+
+/// Returns the plugin that a file must hold.
+pub(crate) fn of_file(path: &Path, loader: &Loader) -> Result<Loaded, SetError> {
+    let path =
+        std::path::absolute(path).map_err(|source| SetError::Read { path: path.to_owned(), source })?;
+    let file = path.display().to_string();
+    load(&file, &path, loader)?.ok_or_else(|| SetError::File {
+        file: file.clone(),
+        reason: "is no plugin: it has no line `sealer-plugin: TYPE`, and its name does not end in .so"
+            .to_owned(),
+        hint: Some("docs/reference/plugins.md says what makes a plugin".to_owned()),
+    })
+}
+
+/// Returns the plugin that a file holds, if it holds one.
+fn load(file: &str, path: &Path, loader: &Loader) -> Result<Option<Loaded>, SetError> {
+    let bytes = fs::read(path).map_err(|source| SetError::Read { path: path.to_owned(), source })?;
+    if is_shared_object(path) {
+        let (kind, verbs) = loadable(file, &bytes)?;
+        let loaded = Loaded::new(kind, path.to_owned(), Carrier::SharedObject, verbs, loader.clone());
+        return Ok(Some(loaded));
+    }
+    let refuse = |reason: String, hint| SetError::File { file: file.to_owned(), reason, hint };
+    let Some(found) = executable::inspect(&bytes).map_err(|reason| refuse(reason, None))? else {
+        return Ok(None);
+    };
+    let here = sealer_architecture();
+    if let Some(architecture) = found.architecture.filter(|architecture| architecture != here) {
+        return Err(refuse(format!("is built for {architecture}, this machine is {here}"), None));
+    }
+    let mode = fs::metadata(path).map_err(|source| SetError::Read { path: path.to_owned(), source })?;
+    if mode.permissions().mode() & 0o111 == 0 {
+        return Err(refuse(NOT_EXECUTABLE.to_owned(), Some(EXECUTABLE_REMEDY.to_owned())));
+    }
+    let (kind, verbs) = (found.kind, found.verbs);
+    Ok(Some(Loaded::new(kind, path.to_owned(), Carrier::Executable, verbs, loader.clone())))
+}
+
+/// What is wrong with a plugin that may not be executed, as the rest of a sentence.
+pub const NOT_EXECUTABLE: &str = "has a line `sealer-plugin:`, but is not executable";
+/// What to do about that.
+pub const EXECUTABLE_REMEDY: &str = "`chmod +x` it, and build the image again";
+
+/// Returns the type and the verbs of a shared object that this machine can load.
+fn loadable(file: &str, bytes: &[u8]) -> Result<(String, Vec<Verb>), SetError> {
     let refuse = |reason: String, hint: Option<&str>| SetError::File {
         file: file.to_owned(),
         reason,
@@ -168,7 +239,7 @@ fn loadable(file: &str, bytes: &[u8]) -> Result<String, SetError> {
                 format!("has version {abi} of the plugin ABI; this sealer knows version {ABI_VERSION}");
             Err(refuse(reason, Some("use the sealer that the plugin was made for, or a later one")))
         }
-        Nature::Plugin { kind, .. } => Ok(kind),
+        Nature::Plugin { kind, verbs, .. } => Ok((kind, verbs)),
     }
 }
 

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use sealer_plugin_sdk::wire::{Cluster, Host};
 use serde::{Deserialize, Serialize};
 
-use crate::phase::Phase;
+use crate::phase::{self, Phase, Place};
+use crate::yaml::{self, documents};
 
 /// One `kind: Plugin` document, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,11 +21,34 @@ pub struct PluginSpec {
     /// `spec.on`: where. `None` is every host.
     pub on: Option<Selector>,
     /// `spec.data`: what it is told. Its meaning is the plugin's.
+    #[serde(default)]
     pub data: String,
+    /// `spec.order`: among the plugins of a phase the lower comes first.
+    #[serde(default)]
+    pub order: i32,
+    /// `spec.onFailure`: what becomes of the run.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// `spec.timeout`: how long a call may take, in seconds.
+    #[serde(default)]
+    pub timeout: Option<u64>,
     /// The file it was read from, for messages: `plugin/list_nodes.yaml`.
     pub file: String,
     /// The line that `kind: Plugin`'s document begins at, counted from 1.
     pub line: usize,
+}
+
+/// What a plugin's failure does to a run: `spec.onFailure`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Ends it.
+    #[default]
+    Abort,
+    /// Is warned of.
+    Continue,
+    /// Is tried again twice, then ends it.
+    Retry,
 }
 
 /// The hosts that a plugin is for: `spec.on`.
@@ -86,21 +110,21 @@ impl Selector {
     /// Returns the addresses of the cluster's hosts that are selected, in the cluster's order.
     ///
     /// # Errors
-    /// When none is, an address is no host of the cluster, or a label would have to be looked up.
+    /// When none has the role (other than `node`), an address is no host of the cluster.
     pub fn select(&self, cluster: &Cluster) -> Result<Vec<String>, String> {
         let of = |wanted: &dyn Fn(&Host) -> bool| -> Vec<String> {
             cluster.hosts.iter().filter(|host| wanted(host)).map(|host| host.address.clone()).collect()
         };
         match self {
-            Self::Labels(labels) => {
-                Err(format!("`on: {labels}` selects by label, which this version cannot look up"))
-            }
+            // Which of them, the cluster says when the time has come.
+            Self::Labels(_) => Ok(of(&|_| true)),
             Self::FirstMaster => {
                 Ok(of(&|host| host.roles.iter().any(|role| role == "master")).into_iter().take(1).collect())
             }
             Self::Roles(roles) => {
                 let found = of(&|host| host.roles.iter().any(|role| roles.contains(role)));
-                if found.is_empty() {
+                // A cluster of masters alone is as good as any; another role is a slip of the pen.
+                if found.is_empty() && !roles.iter().any(|role| role == "node") {
                     Err(format!("no host of the cluster has the role `{}`", roles.join("` or `")))
                 } else {
                     Ok(found)
@@ -171,8 +195,14 @@ struct Spec {
     kind: String,
     action: serde_saphyr::Spanned<String>,
     on: Option<serde_saphyr::Spanned<String>>,
+    scope: Option<serde_saphyr::Spanned<String>>,
     #[serde(default)]
     data: String,
+    #[serde(default)]
+    order: i32,
+    #[serde(rename = "onFailure", default)]
+    on_failure: OnFailure,
+    timeout: Option<serde_saphyr::Spanned<String>>,
 }
 
 /// Reads all `kind: Plugin` documents of a YAML file; documents of other kinds are passed over.
@@ -192,25 +222,6 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<PluginSpec>, Vec<SpecError>> 
     if errors.is_empty() { Ok(specs) } else { Err(errors) }
 }
 
-/// Splits a file at its `---` lines; each document with the number of its first line.
-fn documents(text: &str) -> Vec<(usize, &str)> {
-    let mut documents = Vec::new();
-    let (mut begin, mut first) = (0, 1);
-    let mut at = 0;
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if line.trim_end() == "---" {
-            documents.push((first, &text[begin..at]));
-            (begin, first) = (at + line.len(), index + 2);
-        }
-        at += line.len();
-    }
-    documents.push((first, &text[begin..]));
-    documents.retain(|(_, document)| {
-        document.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-    });
-    documents
-}
-
 struct Reader<'a> {
     file: &'a str,
     first: usize,
@@ -227,12 +238,16 @@ impl Reader<'_> {
         if parsed.spec.kind.trim().is_empty() {
             errors.push(self.error(1, "`type` is empty".to_owned(), None));
         }
-        let phases =
+        let (phases, place) =
             self.phases(&parsed.spec.action).map_err(|found| errors.extend(found)).unwrap_or_default();
-        let on = parsed.spec.on.as_ref().and_then(|on| {
-            let line = usize::try_from(on.referenced.line()).unwrap_or(1);
-            Selector::parse(&on.value).map_err(|message| errors.push(self.error(line, message, None))).ok()
-        });
+        let on = self.on(&parsed.spec, place).map_err(|error| errors.push(*error)).unwrap_or_default();
+        if let (Some(Selector::Labels(labels)), Some(phase)) =
+            (&on, phases.iter().find(|phase| !phase.has_cluster()))
+        {
+            let message = format!("`on: {labels}` selects by label, and at {phase} there is no cluster");
+            errors.push(self.error(line_of(&parsed.spec.action), message, None));
+        }
+        let timeout = self.timeout(&parsed.spec).map_err(|error| errors.push(*error)).unwrap_or_default();
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -242,18 +257,65 @@ impl Reader<'_> {
             phases,
             on,
             data: parsed.spec.data,
+            order: parsed.spec.order,
+            on_failure: parsed.spec.on_failure,
+            timeout,
             file: self.file.to_owned(),
             line: self.first,
         }))
     }
 
+    /// `on`; else `scope`, by which v0.9 and later said the roles; else what the phase implies.
+    fn on(&self, spec: &Spec, place: Option<Place>) -> Result<Option<Selector>, Box<SpecError>> {
+        if let Some(on) = spec.on.as_ref().or(spec.scope.as_ref()) {
+            let text = if spec.on.is_some() { on.value.clone() } else { on.value.replace('|', ",") };
+            let read = Selector::parse(&text).map(Some);
+            return read.map_err(|message| Box::new(self.error(line_of(on), message, None)));
+        }
+        match place.unwrap_or(Place::Everywhere) {
+            Place::Everywhere => Ok(None),
+            Place::FirstMaster => Ok(Some(Selector::FirstMaster)),
+            Place::Scope => {
+                let message = format!("`{}` needs a `scope`", spec.action.value);
+                let hint = "say on which hosts: `scope: master|node`".to_owned();
+                Err(Box::new(self.error(line_of(&spec.action), message, Some(hint))))
+            }
+        }
+    }
+
+    /// `90`, `90s`, `10m`, `2h`.
+    fn timeout(&self, spec: &Spec) -> Result<Option<u64>, Box<SpecError>> {
+        let Some(timeout) = &spec.timeout else { return Ok(None) };
+        let text = timeout.value.trim();
+        let (number, unit) = match text.char_indices().last() {
+            Some((at, 's')) => (&text[..at], 1),
+            Some((at, 'm')) => (&text[..at], 60),
+            Some((at, 'h')) => (&text[..at], 3600),
+            _ => (text, 1),
+        };
+        let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+        let seconds = seconds.filter(|seconds| *seconds > 0);
+        seconds.map(Some).ok_or_else(|| {
+            let message = format!("`{text}` is no timeout");
+            Box::new(self.error(line_of(timeout), message, Some("write `90s`, `10m` or `2h`".to_owned())))
+        })
+    }
+
     /// `A|B`, in the order of a run.
-    fn phases(&self, action: &serde_saphyr::Spanned<String>) -> Result<Vec<Phase>, Vec<SpecError>> {
-        let line = usize::try_from(action.referenced.line()).unwrap_or(1);
-        let (mut phases, mut errors) = (Vec::new(), Vec::new());
+    fn phases(
+        &self,
+        action: &serde_saphyr::Spanned<String>,
+    ) -> Result<(Vec<Phase>, Option<Place>), Vec<SpecError>> {
+        let line = line_of(action);
+        let (mut phases, mut errors, mut place) = (Vec::new(), Vec::new(), None);
         for word in action.value.split('|').map(str::trim) {
-            match word.parse::<Phase>() {
-                Ok(phase) => phases.push(phase),
+            match phase::parse(word) {
+                Ok((phase, of_phase)) => {
+                    phases.push(phase);
+                    if of_phase != Place::Everywhere {
+                        place = Some(of_phase);
+                    }
+                }
                 Err(unknown) => {
                     let hint = match unknown.nearest {
                         Some(phase) => {
@@ -267,14 +329,11 @@ impl Reader<'_> {
         }
         phases.sort_unstable();
         phases.dedup();
-        if errors.is_empty() { Ok(phases) } else { Err(errors) }
+        if errors.is_empty() { Ok((phases, place)) } else { Err(errors) }
     }
 
     fn syntax(&self, error: &serde_saphyr::Error) -> SpecError {
-        let line = error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
-        let message = error.without_snippet().to_string();
-        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-        let hint = suggestion(&message);
+        let (line, message, hint) = yaml::explain(error);
         self.error(line, message, hint)
     }
 
@@ -283,14 +342,8 @@ impl Reader<'_> {
     }
 }
 
-/// For "unknown field `a`, expected one of b, c": the one that is nearly it.
-fn suggestion(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("unknown field `")?;
-    let (field, rest) = rest.split_once('`')?;
-    let known = rest.split_once("expected ")?.1.trim_start_matches("one of ");
-    let known = known.split(", ").map(|word| word.trim_matches('`'));
-    let nearest = known.min_by_key(|word| strsim::damerau_levenshtein(word, field))?;
-    (strsim::damerau_levenshtein(nearest, field) <= 3).then(|| format!("did you mean `{nearest}`?"))
+fn line_of<T>(value: &serde_saphyr::Spanned<T>) -> usize {
+    usize::try_from(value.referenced.line()).unwrap_or(1)
 }
 
 #[cfg(test)]

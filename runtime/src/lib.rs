@@ -1,1 +1,24 @@
 //! From a Clusterfile, an image and facts to a run plan, and its execution over hosts.
+//!
+//! Observe, plan, act: [`prepare`] reads the image and every host and makes the plan; nothing is
+//! written to a host before [`Prepared::execute`]. This crate knows no Kubefile, flag or terminal.
+
+pub mod by_hand;
+mod check;
+pub mod cluster;
+mod delete;
+mod distribute;
+pub mod error;
+mod execute;
+pub mod facts;
+pub mod host;
+mod kube;
+pub mod plan;
+mod render;
+mod run;
+
+pub use cluster::{ClusterSpec, HostSpec, SshSpec};
+pub use delete::{DeleteRequest, Deleted, Which, delete};
+pub use error::{Error, HostError, HostFailure, Result};
+pub use plan::RunPlan;
+pub use run::{HostReport, Prepared, Report, RunOptions, World, prepare};

@@ -1,2 +1,46 @@
 //! The project's own commands: demo, test, bench.
-fn main() {}
+
+mod bench;
+mod command;
+mod demo;
+mod packages;
+mod stage;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Measure what we claim to be fast
+    #[command(subcommand)]
+    Bench(bench::BenchTask),
+    /// Show the main job on real hosts, command by command
+    Demo(demo::DemoArgs),
+    /// Check format and lints, run every test, build the documentation
+    Test,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Bench(task) => bench::run(&task),
+        Task::Demo(args) => demo::run(&args),
+        Task::Test => test::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("cargo xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -92,9 +92,9 @@ impl Reader<'_> {
                 let other = self.until(Some('}'))?;
                 choose(Some(operator), value, other)
             }
-            Some(other) => {
-                Err(format!("`${{{name}{other}` is not understood: `:-`, `:+`, `-`, `+` and `}}` are"))
-            }
+            Some(other) => Err(format!(
+                "`${{{name}{other}` is not understood: `:-`, `:+`, `:?`, `-`, `+`, `?` and `}}` are"
+            )),
             None => Err("`}` is missing".to_owned()),
         }
     }
@@ -126,5 +126,66 @@ fn choose(operator: Option<char>, value: Option<String>, other: String) -> Resul
             other
         }),
         _ => Err("only `:-`, `:+` and `:?` may follow a name".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn put_in(word: &str) -> Result<String, String> {
+        let variables = [("a", "A"), ("empty", ""), ("long_1", "some words")];
+        let variables =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        expand(word, &variables)
+    }
+
+    #[test]
+    fn variables_are_put_in_and_quotes_taken_off() {
+        let rows = [
+            ("plain", "plain"),
+            ("$a${a}b$long_1.x", "AAbsome words.x"),
+            ("$none${none}$", "$"),
+            ("${none:-x}${none-x}${empty:-x}${empty-x}${a:-x}", "xxxA"),
+            ("${none:+x}${none+x}${empty:+x}${empty+x}${a:+x}", "xx"),
+            ("${a:?m}${a?m}${empty?m}", "AA"),
+            ("${none:-${a}-$a}", "A-A"),
+            ("'$a'\\$a\"\\$a\"", "$a$a$a"),
+            ("\"$a b\\\"\\n\" 'c\"' \\ d", "A b\"\\n c\"  d"),
+            ("$1a$12", "a2"),
+        ];
+        for (word, expected) in rows {
+            assert_eq!(put_in(word), Ok(expected.to_owned()), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_is_said() {
+        let rows = [
+            ("${none:?name it}", "name it"),
+            ("${empty:?}", "a variable that is needed is not set"),
+            ("${none?}", "a variable that is needed is not set"),
+            ("${", "`${` is followed by no name"),
+            ("${a", "`}` is missing"),
+            ("${a:-b", "`}` is missing"),
+            ("'a", "the quote `'` is not closed"),
+        ];
+        for (word, expected) in rows {
+            assert_eq!(put_in(word), Err(expected.to_owned()), "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_brings_it_down(word in ".*") {
+            let _ = put_in(&word);
+        }
+
+        #[test]
+        fn a_word_without_signs_is_itself(word in "[a-zA-Z0-9 ./:_-]*") {
+            prop_assert_eq!(put_in(&word), Ok(word));
+        }
     }
 }

@@ -3,7 +3,9 @@
 use super::ast::{CopyRules, Instruction, InstructionKind, Kubefile, Span, Word};
 use super::error::KubefileError;
 use super::lexer::{Logical, logical_lines, physical_lines};
-use super::{KNOWN, LATER};
+use super::{DOCKERS, KNOWN, LATER};
+
+const BEGIN: &str = "begin with `FROM scratch` or `FROM image:tag`";
 
 /// Reads a Kubefile.
 ///
@@ -13,10 +15,7 @@ pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
     let lines = physical_lines(text);
     let logical = logical_lines(&lines);
     if logical.is_empty() {
-        return Err(vec![
-            KubefileError::whole("it holds no instruction")
-                .hint("begin with `FROM scratch` or `FROM image:tag`"),
-        ]);
+        return Err(vec![KubefileError::whole("it holds no instruction").hint(BEGIN)]);
     }
     let (mut instructions, mut errors) = (Vec::new(), Vec::new());
     for line in &logical {
@@ -25,8 +24,10 @@ pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        errors.extend(check_order(&lines, &instructions));
+    // A word that is no instruction may have been meant for `FROM`.
+    if logical.iter().all(|line| KNOWN.contains(&first_word(line).1.as_str())) {
+        errors.extend(check_order(&lines, &logical));
+        errors.sort_by_key(|error| error.span.map(|span| (span.line, span.column)));
     }
     if errors.is_empty() {
         Ok(Kubefile { copy_rules: copy_rules(&lines), instructions, lines })
@@ -46,35 +47,38 @@ fn copy_rules(lines: &[String]) -> CopyRules {
     if head.into_iter().any(asks) { CopyRules::Docker } else { CopyRules::Sealer }
 }
 
-fn check_order(lines: &[String], instructions: &[Instruction]) -> Vec<KubefileError> {
+/// Checks that there is one `FROM`, with nothing but `ARG` before it.
+fn check_order(lines: &[String], logical: &[Logical]) -> Vec<KubefileError> {
     let mut errors = Vec::new();
     let mut from = None;
-    for instruction in instructions {
-        let word = instruction.text.split_whitespace().next().unwrap_or_default();
-        match (&instruction.kind, from) {
-            (InstructionKind::From(_), None) => from = Some(instruction.span.line),
-            (InstructionKind::From(_), Some(first)) => errors.push(
-                KubefileError::new(
-                    lines,
-                    instruction.span,
-                    format!("there is a `FROM` already, in line {first}"),
-                )
-                .hint("a cluster image stands on one image; bring files from others with `COPY`"),
+    for line in logical {
+        let (word, name) = first_word(line);
+        let span = line.span(0, word.chars().count());
+        match (name.as_str(), from) {
+            ("FROM", None) => from = Some(span.line),
+            ("FROM", Some(first)) => errors.push(
+                KubefileError::new(lines, span, format!("there is a `FROM` already, in line {first}"))
+                    .hint("a cluster image stands on one image"),
             ),
-            (InstructionKind::Arg(_), None) | (_, Some(_)) => {}
+            ("ARG", None) | (_, Some(_)) => {}
             (_, None) => {
                 let message = format!("the first instruction must be FROM or ARG, not `{word}`");
-                errors.push(KubefileError::new(lines, instruction.span, message));
-                return errors;
+                return vec![KubefileError::new(lines, span, message).hint(BEGIN)];
             }
         }
     }
     if from.is_none() {
-        errors.push(
-            KubefileError::whole("it has no `FROM`").hint("begin with `FROM scratch` or `FROM image:tag`"),
-        );
+        errors.push(KubefileError::whole("it has no `FROM`").hint(BEGIN));
     }
     errors
+}
+
+/// The first word as written, and the instruction it names.
+fn first_word(line: &Logical) -> (String, String) {
+    let end = line.chars.iter().position(|c| c.is_whitespace()).unwrap_or(line.chars.len());
+    let word = line.text(0, end);
+    let name = word.to_uppercase();
+    (word, name)
 }
 
 /// What an instruction's reader works on.
@@ -96,10 +100,9 @@ impl Arguments<'_> {
 }
 
 fn instruction(lines: &[String], line: &Logical) -> Result<Instruction, KubefileError> {
-    let end = line.chars.iter().position(|c| c.is_whitespace()).unwrap_or(line.chars.len());
-    let word = line.text(0, end);
+    let (word, name) = first_word(line);
+    let end = word.chars().count();
     let span = line.span(0, end);
-    let name = word.to_uppercase();
     if !KNOWN.contains(&name.as_str()) {
         return Err(unknown(lines, span, &word, &name));
     }
@@ -112,7 +115,11 @@ fn instruction(lines: &[String], line: &Logical) -> Result<Instruction, Kubefile
     let kind = match name.as_str() {
         "FROM" => InstructionKind::From(from_image(&arguments)?),
         "COPY" => copy(&arguments)?,
-        "RUN" => InstructionKind::Run(command(&arguments)?),
+        "RUN" => {
+            let begin = words(&arguments).unwrap_or_default();
+            refuse_flags(&arguments, "RUN", &begin)?;
+            InstructionKind::Run(command(&arguments)?)
+        }
         "CMD" => InstructionKind::Cmd(command(&arguments)?),
         "ARG" => InstructionKind::Arg(args(&arguments)?),
         "ENV" => InstructionKind::Env(pairs(&arguments)?),
@@ -126,6 +133,14 @@ fn unknown(lines: &[String], span: Span, word: &str, name: &str) -> KubefileErro
         return KubefileError::new(lines, span, format!("this version does not build `{name}` yet"))
             .hint(format!("it builds {}", KNOWN.join(", ")));
     }
+    if DOCKERS.contains(&name) {
+        return KubefileError::new(
+            lines,
+            span,
+            format!("`{word}` is for containers, which this builds none of"),
+        )
+        .hint(format!("instructions are {}", KNOWN.join(", ")));
+    }
     let error = KubefileError::new(lines, span, format!("`{word}` is no instruction"));
     let near = KNOWN.iter().filter(|known| strsim::damerau_levenshtein(known, name) <= 2);
     match near.min_by_key(|known| strsim::damerau_levenshtein(known, name)) {
@@ -136,10 +151,27 @@ fn unknown(lines: &[String], span: Span, word: &str, name: &str) -> KubefileErro
 
 fn from_image(arguments: &Arguments<'_>) -> Result<Word, KubefileError> {
     let words = words(arguments)?;
+    refuse_flags(arguments, "FROM", &words)?;
     match <[Word; 1]>::try_from(words) {
         Ok([image]) => Ok(image),
         Err(words) => Err(KubefileError::new(arguments.lines, words[1].span, "`FROM` takes one image")),
     }
+}
+
+/// Refuses what begins with `--`, before the first word that does not.
+fn refuse_flags(arguments: &Arguments<'_>, name: &str, words: &[Word]) -> Result<(), KubefileError> {
+    let Some(flag) = words.first().filter(|word| !word.literal && word.text.starts_with("--")) else {
+        return Ok(());
+    };
+    let flag_name = flag.text.split('=').next().unwrap_or_default();
+    let message = format!("`{name}` does not take `{flag_name}`");
+    let error = KubefileError::new(arguments.lines, flag.span, message);
+    Err(match flag_name {
+        "--platform" => error.hint("`sealer build --platform` says it for the whole image"),
+        "--from" => error.hint("files come from the build context; an image to stand on is named by `FROM`"),
+        "--chown" | "--chmod" => error.hint("files keep their modes and belong to root on the hosts"),
+        _ => error,
+    })
 }
 
 fn copy(arguments: &Arguments<'_>) -> Result<InstructionKind, KubefileError> {
@@ -147,10 +179,7 @@ fn copy(arguments: &Arguments<'_>) -> Result<InstructionKind, KubefileError> {
         Some(words) => words,
         None => words(arguments)?,
     };
-    if let Some(flag) = words.iter().find(|word| !word.literal && word.text.starts_with("--")) {
-        let message = format!("`COPY` does not take `{}`", flag.text);
-        return Err(KubefileError::new(arguments.lines, flag.span, message));
-    }
+    refuse_flags(arguments, "COPY", &words)?;
     if words.len() < 2 {
         return Err(arguments.error("`COPY` needs a source and a destination"));
     }
@@ -243,7 +272,11 @@ fn check_name(arguments: &Arguments<'_>, word: &Word, name: &str) -> Result<(), 
     if is_name(name) {
         return Ok(());
     }
-    let message = format!("`{name}` is no name: letters, digits and `_` are");
+    if name.is_empty() {
+        return Err(KubefileError::new(arguments.lines, word.span, "a name is missing before `=`")
+            .hint("write `name=value`, with no blanks around `=`"));
+    }
+    let message = format!("`{name}` is no name: a name is of letters, digits and `_`");
     Err(KubefileError::new(arguments.lines, word.span, message))
 }
 
@@ -258,7 +291,11 @@ fn json(arguments: &Arguments<'_>) -> Result<Option<Vec<Word>>, KubefileError> {
         Ok(words) => Ok(Some(words.into_iter().map(|text| Word { text, span, literal: true }).collect())),
         // `[a-z]*.txt` is a pattern, not a broken array.
         Err(_) if !text.contains('"') => Ok(None),
-        Err(error) => Err(arguments.error(format!("it is no JSON array of strings: {error}"))),
+        Err(error) => {
+            let reason = error.to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            Err(arguments.error(format!("it is no JSON array of strings: {reason}")))
+        }
     }
 }
 
@@ -292,4 +329,21 @@ fn words(arguments: &Arguments<'_>) -> Result<Vec<Word>, KubefileError> {
         words.push(Word { text: line.text(begin, at), span: line.span(begin, at), literal: false });
     }
     Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_brings_it_down(text in "((FROM|COPY|RUN|CMD|ARG|ENV|LABEL|X)? ?[^\r]{0,20}(\\\\)?\r?\n){0,6}") {
+            // What is wrong can be shown.
+            if let Err(errors) = parse(&text) {
+                prop_assert!(errors.iter().all(|error| !error.to_string().is_empty()));
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Arguments of the commands on clusters.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -46,8 +47,8 @@ pub(crate) struct RunFlags {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// How many hosts to work on at once
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) parallel: usize,
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) parallel: NonZeroUsize,
 }
 
 /// Arguments of `run`.
@@ -83,7 +84,13 @@ pub(crate) struct RunArgs {
 #[command(after_help = "Examples:\n  sealer apply -f Clusterfile --dry-run\n  sealer apply -f Clusterfile")]
 pub(crate) struct ApplyArgs {
     /// The Clusterfile
-    #[arg(short = 'f', long = "clusterfile", alias = "Clusterfile", value_name = "FILE", default_value = "Clusterfile")]
+    #[arg(
+        short = 'f',
+        long = "clusterfile",
+        alias = "Clusterfile",
+        value_name = "FILE",
+        default_value = "Clusterfile"
+    )]
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
@@ -114,7 +121,13 @@ pub(crate) struct DeleteArgs {
     #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
     pub(crate) cluster: Option<String>,
     /// The cluster that this Clusterfile names
-    #[arg(short = 'f', long = "clusterfile", alias = "Clusterfile", value_name = "FILE", conflicts_with = "cluster")]
+    #[arg(
+        short = 'f',
+        long = "clusterfile",
+        alias = "Clusterfile",
+        value_name = "FILE",
+        conflicts_with = "cluster"
+    )]
     pub(crate) file: Option<PathBuf>,
     /// Do not ask, and go on past hosts that can not be reached
     #[arg(long)]

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use sealer_image::{Platform, Reference};
 
 /// How to reach registries.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RegistryArgs {
     /// Trust the certificates in this file too (can be repeated)
     #[arg(long, value_name = "FILE")]
@@ -164,7 +164,13 @@ pub(crate) struct LoginArgs {
     #[arg(short, long)]
     pub(crate) username: Option<String>,
     /// Password (seen by all users of this machine while the command runs: `--password-stdin` is not)
-    #[arg(short, long = "password", alias = "passwd", conflicts_with = "password_stdin", hide_env_values = true)]
+    #[arg(
+        short,
+        long = "password",
+        alias = "passwd",
+        conflicts_with = "password_stdin",
+        hide_env_values = true
+    )]
     pub(crate) password: Option<String>,
     /// Read the password from standard input
     #[arg(long)]

@@ -67,7 +67,8 @@ fn inspect(name: String, image: &Image) -> Inspected {
 }
 
 fn text(image: &Inspected) -> String {
-    let mut text = format!("Name:      {}\nDigest:    {}\nPlatform:  {}\n", image.name, image.digest, image.platform);
+    let mut text =
+        format!("Name:      {}\nDigest:    {}\nPlatform:  {}\n", image.name, image.digest, image.platform);
     section(&mut text, "Env", image.env.iter().cloned());
     section(&mut text, "Labels", image.labels.iter().map(|(key, value)| format!("{key}={value}")));
     section(&mut text, "Args", image.args.iter().map(|(key, value)| format!("{key}={value}")));

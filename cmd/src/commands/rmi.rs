@@ -25,7 +25,7 @@ pub(super) fn run(args: &RmiArgs, settings: &Settings) -> Result<ExitCode, Failu
     for image in &args.images {
         store.untag(image)?;
     }
-    let freed_bytes = store.collect()?;
+    let freed_bytes = store.collect(&[settings.root.join("rootfs"), settings.build_dir().join("rootfs")])?;
     let images: Vec<String> = args.images.iter().map(sealer_image::Reference::familiar).collect();
     let text = format!("removed {} ({} freed)", images.join(", "), size::bytes(freed_bytes));
     render::result(settings, &text, &Removed { images, freed_bytes })

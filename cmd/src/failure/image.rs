@@ -1,6 +1,7 @@
 //! Failures of images, the store and registries.
 
-use sealer_image::Error;
+use sealer_image::registry::{Target, Unreachable};
+use sealer_image::{Error, RegistryError};
 
 use super::{Failure, Kind};
 
@@ -9,36 +10,84 @@ impl From<Error> for Failure {
         match error {
             Error::Path(error) => error.into(),
             Error::Cancelled(error) => error.into(),
+            Error::Registry(error) => of_registry(&error),
             error => {
-                let hint = hint(&error);
-                let failure = Self::new(kind(&error), error.to_string());
-                match hint {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
+                let kind = match error {
+                    Error::Reference { .. } => Kind::Usage,
+                    _ => Kind::Failed,
+                };
+                hint(&error).into_iter().fold(Self::new(kind, error.to_string()), Self::hint)
             }
         }
     }
 }
 
-fn kind(error: &Error) -> Kind {
-    match error {
-        Error::Reference { .. } => Kind::Usage,
-        _ => Kind::Failed,
-    }
-}
-
 fn hint(error: &Error) -> Option<String> {
     match error {
-        Error::NotFound { reference } => {
-            Some(format!("`sealer images` lists what is here; `sealer pull {}` fetches it", reference.familiar()))
-        }
+        Error::NotFound { reference } => Some(format!(
+            "`sealer images` lists what is here; `sealer pull {}` fetches it",
+            reference.familiar()
+        )),
         Error::Missing { .. } => Some("pull or build the image again: what is there is kept".to_owned()),
         Error::Platform { available, .. } => {
             available.first().map(|platform| format!("choose one with `--platform {platform}`"))
         }
-        Error::Verify { .. } => Some("run it again; what was verified is kept".to_owned()),
-        Error::Entry { .. } => Some("do not use this image: whoever made it meant harm or erred badly".to_owned()),
+        Error::Verify { .. } | Error::Read { .. } => {
+            Some("run it again; what was verified is kept".to_owned())
+        }
+        Error::Entry { .. } => {
+            Some("do not use this image: whoever made it meant harm or erred badly".to_owned())
+        }
         _ => None,
+    }
+}
+
+fn of_registry(error: &RegistryError) -> Failure {
+    let failure = Failure::new(Kind::Registry, error.to_string());
+    match error {
+        RegistryError::Unreachable { target, why, source } => {
+            let hint = unreachable(target, *why);
+            let failure = match why {
+                Unreachable::Broken => failure.because(&**source),
+                _ => failure,
+            };
+            failure.hint(hint)
+        }
+        RegistryError::Certificate { target, .. } => failure
+            .hint("`--ca-file FILE` trusts the authority that signed it")
+            .hint(format!("`--insecure-registry {}` goes on without checking it", target.registry())),
+        RegistryError::PlainHttp { target } => {
+            failure.hint(format!("`--plain-http {}` speaks it, with no secrecy", target.registry()))
+        }
+        RegistryError::Unauthorized { target, .. } => {
+            failure.hint(format!("`sealer login {}`", target.registry()))
+        }
+        RegistryError::Forbidden { target, .. } => failure.hint(format!(
+            "another user may have the right: `sealer login {}`; else ask whoever keeps the registry",
+            target.registry()
+        )),
+        RegistryError::ManifestUnknown { .. } => failure.hint("check the name and the tag"),
+        RegistryError::BlobUnknown { .. } => {
+            failure.hint("push the image again: the registry has lost a part of it")
+        }
+        RegistryError::RateLimited { .. } | RegistryError::Server { .. } => {
+            failure.hint("run it again later; what was verified is kept")
+        }
+        RegistryError::Protocol { target, .. } => failure.hint(format!(
+            "check the registry's address; a reference without one means `docker.io`, this one means `{}`",
+            target.registry()
+        )),
+        _ => failure,
+    }
+}
+
+fn unreachable(target: &Target, why: Unreachable) -> String {
+    match why {
+        Unreachable::Broken => "run it again; what was verified is kept".to_owned(),
+        _ if target.registry() == "docker.io" => {
+            "a name without a registry means `docker.io`; write `HOST[:PORT]/NAME` for another, or `sealer load` the image from a file".to_owned()
+        }
+        Unreachable::Name => "check the registry's name".to_owned(),
+        _ => "check the registry's address and port, and that it runs".to_owned(),
     }
 }

@@ -52,7 +52,8 @@ fn line(running: &mut HashMap<TaskId, Running>, event: &Event) -> Option<String>
         Event::Started { task, parent, kind, name, total } => {
             let depth = parent.and_then(|parent| running.get(&parent)).map_or(0, |parent| parent.depth + 1);
             let begun = Running { kind, name: name.clone(), depth, total: *total, done: 0 };
-            let line = total.is_none().then(|| begun.line(""));
+            // Each call of a plugin is an event; a person sees what the plugin says of them.
+            let line = (total.is_none() && *kind != "call").then(|| begun.line(""));
             running.insert(*task, begun);
             line
         }
@@ -99,7 +100,13 @@ mod tests {
         let (run, blob) = (TaskId(1), TaskId(2));
         let events = [
             Event::Started { task: run, parent: None, kind: "pull", name: "demo:v1".into(), total: None },
-            Event::Started { task: blob, parent: Some(run), kind: "blob", name: "sha256:12".into(), total: Some(2048) },
+            Event::Started {
+                task: blob,
+                parent: Some(run),
+                kind: "blob",
+                name: "sha256:12".into(),
+                total: Some(2048),
+            },
             Event::Advanced { task: blob, done: 2048 },
             Event::Output { task: run, stream: Stream::Stdout, line: "hello".into() },
             Event::Finished { task: blob, outcome: Outcome::Done },

@@ -31,7 +31,9 @@ impl Terminal {
             return None;
         }
         let template = match total {
-            Some(_) => "  {prefix:<10}  {msg:<40!}  {bytes:>10} of {total_bytes:<10}  {bytes_per_sec:>12}  {eta:>5}",
+            Some(_) => {
+                "  {prefix:<10}  {msg:<40!}  {bytes:>10} of {total_bytes:<10}  {bytes_per_sec:>12}  {eta:>5}"
+            }
             None => "  {prefix:<10}  {msg}  {elapsed}",
         };
         let style = ProgressStyle::with_template(template).expect("the template is a constant");
@@ -50,6 +52,8 @@ impl Observe for Terminal {
     fn observe(&self, event: &Event) {
         let mut running = self.running.lock().expect("no holder panics");
         match event {
+            // Each call of a plugin is an event; a person sees what the plugin says of them.
+            Event::Started { kind: "call", .. } => {}
             Event::Started { task, kind, name, total, .. } => {
                 let shown = running.values().filter(|task| task.bar.is_some()).count();
                 let bar = self.begin(kind, name, *total, shown);

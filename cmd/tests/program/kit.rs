@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// One user of the program, with nothing on the machine yet.
@@ -86,6 +87,19 @@ impl User {
         answer.stdout
     }
 
+    /// Runs the program and returns the result that it gives to programs: the last of its events.
+    pub(crate) fn result(&self, args: &[&str]) -> Value {
+        let printed = self.ok(&[&["--output", "json"], args].concat());
+        let event: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+        assert_eq!(event["event"], "result");
+        event["result"].clone()
+    }
+
+    /// Runs the program and returns the document that it prints for programs.
+    pub(crate) fn data(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[&["--output", "json"], args].concat())).unwrap()
+    }
+
     /// Checks that the program refuses: exit code, the whole of standard error, nothing on standard output.
     pub(crate) fn refused(&self, args: &[&str], code: i32, stderr: &str) {
         let answer = self.sealer(&[&["--quiet"], args].concat());
@@ -95,8 +109,7 @@ impl User {
 
     /// The names of the local images.
     pub(crate) fn images(&self) -> Vec<String> {
-        let images: serde_json::Value =
-            serde_json::from_str(&self.ok(&["images", "--output", "json"])).unwrap();
+        let images = self.data(&["images"]);
         let names = images.as_array().unwrap().iter().map(|image| image["name"].as_str().unwrap().to_owned());
         names.collect()
     }

@@ -1,3 +1,18 @@
 //! The real program, against real files, registries and hosts: what it prints and its exit code.
+#![allow(clippy::unwrap_used, reason = "a test has nothing better to do than to panic")]
 
+mod bad_clusters;
+mod bad_images;
+mod bad_kubefiles;
+mod clusters;
+mod hosts;
+mod images;
+mod interop;
+mod killed;
 mod kit;
+mod languages;
+mod phases;
+mod plugins;
+mod registries;
+mod sandbox;
+mod verbs;

@@ -81,7 +81,7 @@ fn merged(base: Option<&Image>, own: &SealerConfig) -> SealerConfig {
     merged
 }
 
-/// What tools of the original's 0.9 and later read of an image (REFERENCE 3.7).
+/// What tools of the original's 0.9 and later read of an image.
 fn extension(sealer: &SealerConfig) -> String {
     json(&serde_json::json!({
         "buildClient": { "sealerVersion": sealer.sealer_version, "buildahVersion": "" },

@@ -113,11 +113,11 @@ fn a_name_moves_and_goes_and_collecting_frees_what_none_leads_to() {
     store.tag(&second, &one).unwrap();
     store.tag(&second, &two).unwrap();
     assert_eq!(store.references().unwrap(), [(one.clone(), second.clone()), (two.clone(), second.clone())]);
-    assert_eq!(store.collect().unwrap(), 11);
+    assert_eq!(store.collect(&[]).unwrap(), 11);
     store.untag(&one).unwrap();
     store.untag(&two).unwrap();
     assert!(matches!(store.untag(&two), Err(Error::NotFound { .. })));
-    assert_eq!(store.collect().unwrap(), 2);
+    assert_eq!(store.collect(&[]).unwrap(), 2);
     assert!(matches!(store.resolve(&one), Err(Error::NotFound { .. })));
 }
 
@@ -126,9 +126,9 @@ fn collecting_waits_while_another_has_the_store_open() {
     let (_dir, store) = store();
     store.put_bytes(b"not named yet").unwrap();
     let other = Store::open(store.root()).unwrap();
-    assert_eq!(store.collect().unwrap(), 0);
+    assert_eq!(store.collect(&[]).unwrap(), 0);
     drop(other);
-    assert_eq!(store.collect().unwrap(), 13);
+    assert_eq!(store.collect(&[]).unwrap(), 13);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sealer_plugin_abi as abi;
 
 use crate::host::Host;
-use crate::wire::Invocation;
+use crate::wire::Planned;
 use crate::{Error, Plugin};
 
 /// The exported struct; it holds function pointers only, so every thread may see it.
@@ -35,12 +35,68 @@ pub const fn type_name<const N: usize>(name: &str) -> [u8; N] {
     array
 }
 
-/// The verb `run` of a plugin, as the C ABI has it.
+/// One of a plugin's verbs: what the C ABI's request becomes, and what is answered.
+pub trait Verb {
+    /// Does it. What is returned is written to the sink.
+    ///
+    /// # Errors
+    /// What the plugin says, or a request that cannot be read.
+    fn call<P: Plugin>(request: &[u8], host: &Host<'_>) -> Result<Vec<u8>, Error>;
+}
+
+/// The verb `run`.
+#[derive(Debug)]
+pub struct Run;
+/// The verb `describe`.
+#[derive(Debug)]
+pub struct Describe;
+/// The verb `validate`.
+#[derive(Debug)]
+pub struct Validate;
+/// The verb `plan`.
+#[derive(Debug)]
+pub struct Plan;
+/// The verb `undo`.
+#[derive(Debug)]
+pub struct Undo;
+
+impl Verb for Run {
+    fn call<P: Plugin>(request: &[u8], host: &Host<'_>) -> Result<Vec<u8>, Error> {
+        P::default().run(&serde_json::from_slice(request)?, host).map(|()| Vec::new())
+    }
+}
+
+impl Verb for Describe {
+    fn call<P: Plugin>(_: &[u8], _: &Host<'_>) -> Result<Vec<u8>, Error> {
+        Ok(serde_json::to_vec(&P::default().describe())?)
+    }
+}
+
+impl Verb for Validate {
+    fn call<P: Plugin>(request: &[u8], _: &Host<'_>) -> Result<Vec<u8>, Error> {
+        P::default().validate(&serde_json::from_slice(request)?).map(|()| Vec::new())
+    }
+}
+
+impl Verb for Plan {
+    fn call<P: Plugin>(request: &[u8], host: &Host<'_>) -> Result<Vec<u8>, Error> {
+        let steps = P::default().plan(&serde_json::from_slice(request)?, host)?;
+        Ok(serde_json::to_vec(&Planned { steps })?)
+    }
+}
+
+impl Verb for Undo {
+    fn call<P: Plugin>(request: &[u8], host: &Host<'_>) -> Result<Vec<u8>, Error> {
+        P::default().undo(&serde_json::from_slice(request)?, host).map(|()| Vec::new())
+    }
+}
+
+/// A verb of a plugin, as the C ABI has it.
 ///
 /// # Safety
 /// As the ABI says: `request` points to `request_size` bytes, `host` to a struct of at least its
 /// own `size`, and both stay for the length of the call.
-pub unsafe extern "C" fn verb<P: Plugin>(
+pub unsafe extern "C" fn verb<P: Plugin, V: Verb>(
     request: *const u8,
     request_size: usize,
     host: *const abi::Host,
@@ -49,19 +105,14 @@ pub unsafe extern "C" fn verb<P: Plugin>(
 ) -> i32 {
     // SAFETY: the caller vouches for the request and the host.
     let (request, host) = unsafe { (bytes(request, request_size), Host::new(&*host)) };
-    let (status, message) = match catch_unwind(AssertUnwindSafe(|| run::<P>(request, &host))) {
-        Ok(Ok(())) => return abi::OK,
-        Ok(Err(error)) => (abi::FAILED, error.to_string()),
-        Err(panic) => (abi::PANICKED, panic_message(panic.as_ref())),
+    let (status, answer) = match catch_unwind(AssertUnwindSafe(|| V::call::<P>(request, &host))) {
+        Ok(Ok(answer)) => (abi::OK, answer),
+        Ok(Err(error)) => (abi::FAILED, error.to_string().into_bytes()),
+        Err(panic) => (abi::PANICKED, panic_message(panic.as_ref()).into_bytes()),
     };
     // SAFETY: the caller's callback copies the bytes before it returns.
-    unsafe { write(sink, message.as_ptr(), message.len()) };
+    unsafe { write(sink, answer.as_ptr(), answer.len()) };
     status
-}
-
-fn run<P: Plugin>(request: &[u8], host: &Host<'_>) -> Result<(), Error> {
-    let invocation: Invocation = serde_json::from_slice(request)?;
-    P::default().run(&invocation, host)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

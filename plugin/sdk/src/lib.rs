@@ -24,21 +24,52 @@ mod edge;
 mod host;
 pub mod wire;
 
-pub use edge::{Export, type_name, verb};
+pub use edge::{Describe, Export, Plan, Run, Undo, Validate, Verb, type_name, verb};
 pub use host::Host;
 pub use sealer_plugin_abi as abi;
-pub use wire::{Cluster, ExecReply, Invocation};
+pub use wire::{Cluster, Description, ExecReply, Invocation, KubeReply, KubeRequest, Need, Scope};
 
 /// What a plugin fails with: anything that can be printed. `?` and `.into()` make it.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// A plugin.
+/// A plugin. Only `run` has to be written.
 pub trait Plugin: Default {
     /// Does the plugin's work for one phase.
     ///
     /// # Errors
     /// What the plugin cannot go on from; the run ends with its message.
     fn run(&self, invocation: &Invocation, host: &Host<'_>) -> Result<(), Error>;
+
+    /// Says what the plugin is. Nothing can be asked of sealer here.
+    #[must_use]
+    fn describe(&self) -> Description {
+        Description::default()
+    }
+
+    /// Checks `invocation.data` before anything is changed, and touches nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn validate(&self, _invocation: &Invocation) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Says what `run` would do, a line each, and changes nothing: sealer refuses commands and copies
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// Why it cannot tell.
+    fn plan(&self, _invocation: &Invocation, _host: &Host<'_>) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Takes back what `run` did: on a delete, and after a `run` that failed.
+    ///
+    /// # Errors
+    /// What could not be taken back.
+    fn undo(&self, _invocation: &Invocation, _host: &Host<'_>) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Exports a plugin of the type that `spec.type` of its YAML names.
@@ -54,11 +85,11 @@ macro_rules! export {
         pub static Plugin: $crate::Export = $crate::Export($crate::abi::Plugin {
             size: ::core::mem::size_of::<$crate::abi::Plugin>() as u32,
             version: $crate::abi::VERSION,
-            run: ::core::option::Option::Some($crate::verb::<$plugin>),
-            describe: ::core::option::Option::None,
-            validate: ::core::option::Option::None,
-            plan: ::core::option::Option::None,
-            undo: ::core::option::Option::None,
+            run: ::core::option::Option::Some($crate::verb::<$plugin, $crate::Run>),
+            describe: ::core::option::Option::Some($crate::verb::<$plugin, $crate::Describe>),
+            validate: ::core::option::Option::Some($crate::verb::<$plugin, $crate::Validate>),
+            plan: ::core::option::Option::Some($crate::verb::<$plugin, $crate::Plan>),
+            undo: ::core::option::Option::Some($crate::verb::<$plugin, $crate::Undo>),
         });
     };
 }

@@ -27,15 +27,20 @@ impl Plugin for Shell {
     }
 }
 
-/// The data behind the host's environment, which is exported, and a `cd` into the image's root
-/// where it is there already.
+/// The data behind the host's environment, which is exported, and a `cd` into the image's root. Before
+/// the root is there it runs without; where it is gone, or never came, there is nothing to clean.
 fn script(invocation: &Invocation, host: Option<&Host>) -> String {
     let mut script = String::new();
     for (name, value) in host.map_or(&invocation.cluster.env, |host| &host.env) {
         script.push_str(&format!("export {name}={}\n", quote(value)));
     }
-    if invocation.phase != Phase::Originally.to_string() {
-        script.push_str(&format!("cd {} || exit 1\n", quote(&invocation.cluster.rootfs)));
+    let rootfs = quote(&invocation.cluster.rootfs);
+    match invocation.phase.parse() {
+        Ok(Phase::Originally) => {}
+        Ok(Phase::PreClean | Phase::PostClean) => {
+            script.push_str(&format!("cd {rootfs} 2>/dev/null || exit 0\n"));
+        }
+        _ => script.push_str(&format!("cd {rootfs} || exit 1\n")),
     }
     script.push_str(&invocation.data);
     script

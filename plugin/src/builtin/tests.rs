@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use sealer_plugin_sdk::wire::{Cluster, Host, Invocation};
+use sealer_plugin_sdk::wire::{Cluster, Host, Invocation, KubeReply, KubeRequest};
 
 use super::*;
 
@@ -22,6 +22,28 @@ impl PluginHost for Recording {
 
     fn copy(&self, _: &std::path::Path, _: &str, _: &str, _: u32) -> Result<(), HostError> {
         unreachable!("no built-in copies")
+    }
+
+    fn read(&self, _: &str, _: &str) -> Result<Vec<u8>, HostError> {
+        unreachable!("no built-in reads")
+    }
+
+    fn kube(&self, _: &KubeRequest) -> Result<KubeReply, HostError> {
+        unreachable!("these ask no cluster")
+    }
+
+    fn progress(&self, _: u64, _: Option<u64>, _: Option<&str>) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn state(&self) -> Result<Option<String>, HostError> {
+        unreachable!("no built-in keeps anything")
+    }
+
+    fn set_state(&self, _: Option<&str>) -> Result<(), HostError> {
+        unreachable!("no built-in keeps anything")
     }
 
     fn log(&self, host: Option<&str>, line: &str) {
@@ -73,6 +95,14 @@ fn shell_runs_every_line_in_the_root_with_the_hosts_environment() {
         ]))
     );
     assert_eq!(*host.lines.lock().unwrap(), ["10.0.0.1: out of 10.0.0.1", "10.0.0.2: out of 10.0.0.2"]);
+}
+
+#[test]
+fn a_shell_command_cleans_only_where_there_is_a_root() {
+    let commands = run(&invocation("SHELL", "PreClean", "ls"), &Recording::default());
+    let command = "cd '/data/rootfs' 2>/dev/null || exit 0\nls";
+    let expected = pairs(&[("10.0.0.1", &format!("export A='it'\\''s'\n{command}")), ("10.0.0.2", command)]);
+    assert_eq!(commands, Ok(expected));
 }
 
 #[test]

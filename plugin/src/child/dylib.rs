@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "foreign code is loaded here, in a process that may be lost")]
 
 use std::ffi::c_void;
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -9,12 +10,15 @@ use std::sync::Mutex;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use sealer_plugin_abi as abi;
 
+use crate::plugin::Verb;
+
 /// Answers what the plugin asks: JSON in, JSON out; nothing when the parent is gone.
 pub(super) type Ask<'a> = dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'a;
 
 /// A loaded plugin. It is never unloaded: some languages' runtimes do not survive that.
 pub(super) struct Dylib {
-    run: abi::Verb,
+    /// The functions, in the order of [`Verb::ALL`].
+    verbs: [Option<abi::Verb>; 5],
 }
 
 impl Dylib {
@@ -35,16 +39,29 @@ impl Dylib {
                 abi::VERSION
             ));
         }
-        if size < std::mem::offset_of!(abi::Plugin, describe) {
+        if size < offset_of!(abi::Plugin, describe) {
             return Err(format!("its `Plugin` says that it has {size} bytes: too few for `run`"));
         }
-        // SAFETY: `run` lies within `size`.
-        let run = unsafe { (*plugin).run }.ok_or("its `Plugin` has no `run`")?;
-        Ok(Self { run })
+        // SAFETY: `run` lies within `size`, and each of the others where the field after it begins
+        // no later than that.
+        let verbs = unsafe {
+            let field = |end: usize, verb: *const Option<abi::Verb>| if size >= end { *verb } else { None };
+            [
+                (*plugin).run,
+                field(offset_of!(abi::Plugin, validate), &raw const (*plugin).describe),
+                field(offset_of!(abi::Plugin, plan), &raw const (*plugin).validate),
+                field(offset_of!(abi::Plugin, undo), &raw const (*plugin).plan),
+                field(size_of::<abi::Plugin>(), &raw const (*plugin).undo),
+            ]
+        };
+        verbs[0].ok_or("its `Plugin` has no `run`")?;
+        Ok(Self { verbs })
     }
 
-    /// Calls `run`, and returns its status and what it wrote.
-    pub(super) fn run(&self, request: &[u8], ask: &mut Ask<'_>) -> (i32, Vec<u8>) {
+    /// Calls a verb, and returns its status and what it wrote; nothing where there is no such verb.
+    pub(super) fn call(&self, verb: Verb, request: &[u8], ask: &mut Ask<'_>) -> Option<(i32, Vec<u8>)> {
+        let at = Verb::ALL.iter().position(|known| *known == verb)?;
+        let function = self.verbs[at]?;
         let context = Context { ask: Mutex::new(ask) };
         let host = abi::Host {
             size: u32::try_from(size_of::<abi::Host>()).expect("a small struct"),
@@ -55,8 +72,8 @@ impl Dylib {
         let mut written: Vec<u8> = Vec::new();
         let sink = (&raw mut written).cast::<c_void>();
         // SAFETY: everything that is handed over lives until the call returns.
-        let status = unsafe { (self.run)(request.as_ptr(), request.len(), &raw const host, collect, sink) };
-        (status, written)
+        let status = unsafe { function(request.as_ptr(), request.len(), &raw const host, collect, sink) };
+        Some((status, written))
     }
 }
 
@@ -86,7 +103,7 @@ unsafe extern "C" fn answer(
 }
 
 /// # Safety
-/// `sink` is the vector of [`Dylib::run`], `data` points to `size` bytes.
+/// `sink` is the vector of [`Dylib::call`], `data` points to `size` bytes.
 unsafe extern "C" fn collect(sink: *mut c_void, data: *const u8, size: usize) {
     // SAFETY: as above.
     unsafe { (*sink.cast::<Vec<u8>>()).extend_from_slice(bytes(data, size)) };

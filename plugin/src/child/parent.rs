@@ -1,50 +1,169 @@
 //! The parent's end: starts the child, answers it, and tells how it ended.
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
-use sealer_plugin_sdk::wire::{ExecReply, HostRequest, Invocation, Nothing, Reply};
-use serde_json::Value;
+use sealer_plugin_sdk::wire::{Description, Invocation, Planned};
+use serde_json::{Value, json};
 
+use super::answer::answer;
+use super::guard::Guard;
 use super::line::{Line, NoMessage};
 use super::message::{FromChild, ToChild};
-use crate::plugin::{Error, HostError, Plugin, PluginHost};
+use super::printed::Printed;
+use crate::plugin::{Error, Plugin, PluginHost, Verb};
 use crate::set::Loader;
 
-/// How many of the last lines that a plugin printed an error shows.
-const LAST_LINES: usize = 20;
-/// What a plugin prints beyond this is not shown.
-const MOST_OUTPUT: usize = 4 << 20;
-/// A line is shown up to here.
-const MOST_LINE: usize = 64 << 10;
 /// How long a child that has answered or closed its end may take to end.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a verb may take that changes nothing.
+const QUICK: Duration = Duration::from_secs(60);
 
-/// A plugin that a shared object holds.
+/// How a plugin's file is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Loaded, by the C ABI.
+    SharedObject,
+    /// Started with the verb as its argument, and spoken to in JSON lines.
+    Executable,
+}
+
+/// A plugin that a file holds.
 #[derive(Debug)]
 pub struct Loaded {
     kind: String,
     file: PathBuf,
+    carrier: Carrier,
+    verbs: Vec<Verb>,
     loader: Loader,
+    described: OnceLock<Description>,
 }
 
 impl Loaded {
-    /// A plugin of the type `kind`, which `file` exports.
+    /// A plugin of the type `kind`, with these verbs, which `file` holds.
     #[must_use]
-    pub fn new(kind: String, file: PathBuf, loader: Loader) -> Self {
-        Self { kind, file, loader }
+    pub fn new(kind: String, file: PathBuf, carrier: Carrier, verbs: Vec<Verb>, loader: Loader) -> Self {
+        Self { kind, file, carrier, verbs, loader, described: OnceLock::new() }
+    }
+
+    /// Returns what the plugin says of itself; it is asked once.
+    fn description(&self) -> Result<&Description, Error> {
+        if let Some(described) = self.described.get() {
+            return Ok(described);
+        }
+        let host = Guard { host: None, verb: Verb::Describe, needs: None };
+        let described = match self.call(Verb::Describe, json!({}), &host, self.quick())? {
+            Some(answer) => serde_json::from_value(answer)
+                .map_err(|error| Error::Garbage { line: format!("its description: {error}") })?,
+            None => Description::default(),
+        };
+        Ok(self.described.get_or_init(|| described))
+    }
+
+    /// Calls a verb where the plugin has it.
+    fn ask(
+        &self,
+        verb: Verb,
+        invocation: &Invocation,
+        host: Option<&dyn PluginHost>,
+    ) -> Result<Option<Value>, Error> {
+        if !self.offers(verb) {
+            return Ok(None);
+        }
+        let described = if self.offers(Verb::Describe) { Some(self.description()?) } else { None };
+        let needs = described.and_then(|described| described.needs.as_deref());
+        let seconds =
+            invocation.timeout_seconds.or(described.and_then(|described| described.timeout_seconds));
+        let timeout = match verb {
+            Verb::Run | Verb::Undo => seconds.map_or(self.loader.timeout, Duration::from_secs),
+            Verb::Describe | Verb::Validate | Verb::Plan => self.quick(),
+        };
+        let invocation = Invocation { timeout_seconds: Some(timeout.as_secs()), ..invocation.clone() };
+        let request = serde_json::to_value(&invocation).expect("an invocation is plain data");
+        self.call(verb, request, &Guard { host, verb, needs }, timeout)
+    }
+
+    /// Calls a verb with a request as it stands, of which a later sealer might have made more.
+    pub(crate) fn call_as_it_stands(
+        &self,
+        verb: Verb,
+        request: Value,
+        host: &dyn PluginHost,
+    ) -> Result<Option<Value>, Error> {
+        self.call(verb, request, &Guard { host: Some(host), verb, needs: None }, self.quick())
+    }
+
+    fn quick(&self) -> Duration {
+        self.loader.timeout.min(QUICK)
+    }
+
+    fn call(
+        &self,
+        verb: Verb,
+        request: Value,
+        host: &dyn PluginHost,
+        timeout: Duration,
+    ) -> Result<Option<Value>, Error> {
+        let (ours, theirs) = UnixStream::pair().map_err(Error::Start)?;
+        let (output, printed) = io::pipe().map_err(Error::Start)?;
+        let child = self.start(verb, &request, theirs, printed).map_err(Error::Start)?;
+        let mut talk = Talk {
+            running: Running { child, ended: None },
+            socket: &ours,
+            carrier: self.carrier,
+            said: None,
+            host,
+        };
+        let last = Mutex::new(VecDeque::new());
+        let over = AtomicBool::new(false);
+        let (sender, received) = mpsc::channel();
+        let messages = (self.carrier == Carrier::Executable).then(|| sender.clone());
+        let result = thread::scope(|scope| {
+            let printed = Printed { host, last: &last, over: &over, messages };
+            let shown = scope.spawn(move || printed.show(output));
+            let end = talk.hold(&ToChild::new(verb, request), sender, &received, Instant::now() + timeout);
+            over.store(true, Ordering::SeqCst);
+            shown.join().expect("showing does not panic");
+            talk.conclude(end, &received)
+        });
+        let output: Vec<String> = last.into_inner().expect("no holder panics").into();
+        result.map_err(|end| end.into_error(output, timeout))
+    }
+
+    fn start(
+        &self,
+        verb: Verb,
+        request: &Value,
+        socket: UnixStream,
+        printed: io::PipeWriter,
+    ) -> io::Result<Child> {
+        let mut command = Command::new(&self.loader.program);
+        command
+            .arg("plugin-host")
+            .arg(&self.file)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8")
+            .process_group(0)
+            .stdin(Stdio::from(OwnedFd::from(socket)))
+            .stdout(printed.try_clone()?)
+            .stderr(printed);
+        if self.carrier == Carrier::Executable {
+            command.arg(verb.name()).env("SEALER", &self.loader.program);
+            command.envs(environment(request));
+        }
+        command.spawn()
     }
 }
 
@@ -54,35 +173,50 @@ impl Plugin for Loaded {
     }
 
     fn run(&self, invocation: &Invocation, host: &dyn PluginHost) -> Result<(), Error> {
-        let (ours, theirs) = UnixStream::pair().map_err(Error::Start)?;
-        let (output, printed) = io::pipe().map_err(Error::Start)?;
-        let child = start(&self.loader.program, &self.file, theirs, printed).map_err(Error::Start)?;
-        let mut running = Running { child, ended: None };
-        let last = Mutex::new(VecDeque::new());
-        let over = AtomicBool::new(false);
-        let result = thread::scope(|scope| {
-            scope.spawn(|| show(output, host, &last, &over));
-            let result = converse(&ours, invocation, host, self.loader.timeout, &mut running);
-            over.store(true, Ordering::SeqCst);
-            result
-        });
-        let output: Vec<String> = last.into_inner().expect("no holder panics").into();
-        result.map_err(|end| end.into_error(output, self.loader.timeout))
+        self.ask(Verb::Run, invocation, Some(host)).map(|_| ())
+    }
+
+    fn offers(&self, verb: Verb) -> bool {
+        verb == Verb::Run || self.verbs.contains(&verb)
+    }
+
+    fn describe(&self) -> Result<Description, Error> {
+        if self.offers(Verb::Describe) { self.description().cloned() } else { Ok(Description::default()) }
+    }
+
+    fn validate(&self, invocation: &Invocation) -> Result<(), Error> {
+        self.ask(Verb::Validate, invocation, None).map(|_| ())
+    }
+
+    fn plan(&self, invocation: &Invocation, host: &dyn PluginHost) -> Result<Vec<String>, Error> {
+        let Some(answer) = self.ask(Verb::Plan, invocation, Some(host))? else { return Ok(Vec::new()) };
+        let planned: Planned = serde_json::from_value(answer)
+            .map_err(|error| Error::Garbage { line: format!("its plan: {error}") })?;
+        Ok(planned.steps)
+    }
+
+    fn undo(&self, invocation: &Invocation, host: &dyn PluginHost) -> Result<(), Error> {
+        self.ask(Verb::Undo, invocation, Some(host)).map(|_| ())
     }
 }
 
-fn start(program: &Path, file: &Path, socket: UnixStream, printed: io::PipeWriter) -> io::Result<Child> {
-    Command::new(program)
-        .arg("plugin-host")
-        .arg(file)
-        .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LANG", "C.UTF-8")
-        .process_group(0)
-        .stdin(Stdio::from(OwnedFd::from(socket)))
-        .stdout(printed.try_clone()?)
-        .stderr(printed)
-        .spawn()
+/// What a script would otherwise have to pick out of the request.
+fn environment(request: &Value) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let cluster = &request["cluster"];
+    let hosts: Vec<&str> =
+        request["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut environment = vec![
+        ("SEALER_PLUGIN", text(&request["name"])),
+        ("SEALER_TYPE", text(&request["type"])),
+        ("SEALER_PHASE", text(&request["phase"])),
+        ("SEALER_DATA", text(&request["data"])),
+        ("SEALER_HOSTS", hosts.join(" ")),
+        ("SEALER_CLUSTER", text(&cluster["name"])),
+        ("SEALER_ROOTFS", text(&cluster["rootfs"])),
+    ];
+    environment.extend(cluster["kubeconfig"].as_str().map(|file| ("KUBECONFIG", file.to_owned())));
+    environment
 }
 
 /// A child that is killed, with all that it started, when this is dropped.
@@ -125,6 +259,7 @@ impl Drop for Running {
 enum End {
     Start(io::Error),
     Said(FromChild),
+    Status(i32),
     Garbage(String),
     TimedOut,
     Gone(Option<ExitStatus>),
@@ -137,145 +272,124 @@ impl End {
             Self::Said(FromChild::Failed(message)) => Error::Returned { message },
             Self::Said(FromChild::Panicked(message)) => Error::Panicked { message },
             Self::Said(FromChild::NotLoaded(reason)) => Error::Load { reason },
-            Self::Said(FromChild::Done | FromChild::Ask(_)) => {
+            Self::Said(FromChild::NoJson(line)) => Error::Garbage { line },
+            Self::Said(FromChild::Crowded(most)) => Error::Crowded { most, output },
+            Self::Said(FromChild::Ended(status)) => Self::ended(ExitStatus::from_raw(status), output),
+            Self::Said(FromChild::Done | FromChild::Answer(_) | FromChild::Ask(_)) => {
                 Error::Garbage { line: "an answer out of turn".to_owned() }
             }
+            Self::Status(status) => Error::Status { status, output },
             Self::Garbage(line) => Error::Garbage { line },
             Self::TimedOut => Error::TimedOut { seconds: timeout.as_secs(), output },
-            Self::Gone(Some(status)) => match status.signal() {
-                Some(signal) => Error::Crashed { signal, output },
-                None => Error::Exited { status: status.code().unwrap_or(-1), output },
-            },
+            Self::Gone(Some(status)) => Self::ended(status, output),
             Self::Gone(None) => {
                 Error::Garbage { line: "it closed its line to sealer and went on".to_owned() }
             }
         }
     }
+
+    fn ended(status: ExitStatus, output: Vec<String>) -> Error {
+        match status.signal() {
+            Some(signal) => Error::Crashed { signal, output },
+            None => Error::Exited { status: status.code().unwrap_or(-1), output },
+        }
+    }
 }
 
-/// Sends the request and answers questions until the child says how it ended, or time is over.
-fn converse(
-    socket: &UnixStream,
-    invocation: &Invocation,
-    host: &dyn PluginHost,
-    timeout: Duration,
-    running: &mut Running,
-) -> Result<(), End> {
-    let deadline = Instant::now() + timeout;
-    let mut line = socket.try_clone().and_then(Line::new).map_err(End::Start)?;
-    let mut reader = socket.try_clone().and_then(Line::new).map_err(End::Start)?;
-    let (sender, received) = mpsc::channel();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            loop {
-                let message = reader.receive::<FromChild>();
-                let is_last = !matches!(message, Ok(FromChild::Ask(_)));
-                if sender.send(message).is_err() || is_last {
-                    return;
+type Received = Result<FromChild, NoMessage>;
+
+/// A conversation with a child.
+struct Talk<'a> {
+    running: Running,
+    socket: &'a UnixStream,
+    carrier: Carrier,
+    /// What an executable said that is to be its answer.
+    said: Option<FromChild>,
+    host: &'a dyn PluginHost,
+}
+
+impl Talk<'_> {
+    /// Sends the request and answers questions until the child says how it ended, or time is over.
+    /// Nothing is left of it then.
+    fn hold(
+        &mut self,
+        request: &ToChild,
+        sender: mpsc::Sender<Received>,
+        received: &mpsc::Receiver<Received>,
+        deadline: Instant,
+    ) -> Result<FromChild, End> {
+        let mut line = self.socket.try_clone().and_then(Line::new).map_err(End::Start)?;
+        let mut reader = self.socket.try_clone().and_then(Line::new).map_err(End::Start)?;
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                loop {
+                    let message = reader.receive::<FromChild>();
+                    let is_last = !matches!(message, Ok(FromChild::Ask(_)));
+                    if sender.send(message).is_err() || is_last {
+                        return;
+                    }
                 }
+            });
+            // A child that is gone already shows as a closed line.
+            let _ = line.send(request);
+            let end = self.answer_until_it_ends(&mut line, received, deadline);
+            if end.is_ok() {
+                self.running.end();
             }
-        });
-        // A child that is gone already shows as a closed line.
-        let _ = line.send(&ToChild::Run(Box::new(invocation.clone())));
-        let end = loop {
+            self.running.kill();
+            // Nobody holds the other end now, so the reader ends.
+            let _ = self.socket.shutdown(std::net::Shutdown::Both);
+            end
+        })
+    }
+
+    fn answer_until_it_ends(
+        &mut self,
+        line: &mut Line,
+        received: &mpsc::Receiver<Received>,
+        deadline: Instant,
+    ) -> Result<FromChild, End> {
+        loop {
             match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Ok(FromChild::Ask(request))) => {
-                    let _ = line.send(&ToChild::Reply(answer(host, request)));
+                    let _ = line.send(&ToChild::Reply(answer(self.host, request)));
                 }
-                Ok(Ok(FromChild::Done)) => break Ok(()),
-                Ok(Ok(said)) => break Err(End::Said(said)),
-                Ok(Err(NoMessage::Garbage(line))) => break Err(End::Garbage(line)),
+                Ok(Ok(message)) if self.carrier == Carrier::Executable && is_answer(&message) => {
+                    self.said.get_or_insert(message);
+                }
+                Ok(Ok(message)) => return Ok(message),
+                Ok(Err(NoMessage::Garbage(line))) => return Err(End::Garbage(line)),
                 Ok(Err(NoMessage::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                    break Err(End::Gone(running.end()));
+                    return Err(End::Gone(self.running.end()));
                 }
-                Err(RecvTimeoutError::Timeout) => break Err(End::TimedOut),
+                Err(RecvTimeoutError::Timeout) => return Err(End::TimedOut),
             }
+        }
+    }
+
+    /// What came of it, once all is read that was printed.
+    fn conclude(
+        &mut self,
+        end: Result<FromChild, End>,
+        received: &mpsc::Receiver<Received>,
+    ) -> Result<Option<Value>, End> {
+        let status = match end? {
+            FromChild::Done => return Ok(None),
+            FromChild::Answer(answer) => return Ok(Some(answer)),
+            FromChild::Ended(status) if self.carrier == Carrier::Executable => ExitStatus::from_raw(status),
+            said => return Err(End::Said(said)),
         };
-        if end.is_ok() {
-            running.end();
-        }
-        running.kill();
-        // Nobody holds the other end now, so the reader ends.
-        let _ = socket.shutdown(std::net::Shutdown::Both);
-        end
-    })
-}
-
-fn answer(host: &dyn PluginHost, request: HostRequest) -> Value {
-    let nothing = |result: Result<(), HostError>| to_value(result.map(|()| Nothing {}));
-    match request {
-        HostRequest::Exec { host: address, command } => {
-            to_value(host.exec(&address, &command).map(|output| ExecReply {
-                status: output.status,
-                stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            }))
-        }
-        HostRequest::Copy { source, host: address, dest, mode } => {
-            nothing(host.copy(Path::new(&source), &address, &dest, mode))
-        }
-        HostRequest::Log { line, host: about } => {
-            host.log(about.as_deref(), &line);
-            nothing(Ok(()))
+        let mut late = received.try_iter().filter_map(Result::ok).filter(is_answer);
+        match (self.said.take().or_else(|| late.next()), status.code()) {
+            (Some(FromChild::Failed(message)), _) => Err(End::Said(FromChild::Failed(message))),
+            (_, None) => Err(End::Gone(Some(status))),
+            (Some(FromChild::Answer(answer)), Some(0)) => Ok(Some(answer)),
+            (_, Some(0)) => Ok(None),
+            (_, Some(status)) => Err(End::Status(status)),
         }
     }
 }
 
-fn to_value<T: serde::Serialize>(result: Result<T, HostError>) -> Value {
-    let reply = match result {
-        Ok(value) => Reply::Done(value),
-        Err(error) => Reply::Error { error: error.to_string() },
-    };
-    serde_json::to_value(reply).expect("replies are plain data")
-}
-
-/// Shows what the plugin prints, line by line, until it is over and nothing is left to read.
-/// Somebody else may hold the pipe's other end for ever; that is not waited for.
-fn show(mut output: PipeReader, host: &dyn PluginHost, last: &Mutex<VecDeque<String>>, over: &AtomicBool) {
-    let mut shown = 0;
-    let mut pending = Vec::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let ending = over.load(Ordering::SeqCst);
-        let wait = rustix::event::Timespec { tv_sec: 0, tv_nsec: if ending { 0 } else { 20_000_000 } };
-        let ready = poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&wait)).unwrap_or(0);
-        if ready == 0 {
-            if ending {
-                break;
-            }
-            continue;
-        }
-        let count = output.read(&mut buffer).unwrap_or(0);
-        if count == 0 {
-            break;
-        }
-        pending.extend_from_slice(&buffer[..count]);
-        while let Some(at) = pending
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .or((pending.len() > MOST_LINE).then_some(MOST_LINE))
-        {
-            let line: Vec<u8> = pending.drain(..=at).collect();
-            shown = tell(&line, shown, host, last);
-        }
-    }
-    if !pending.is_empty() {
-        tell(&pending, shown, host, last);
-    }
-}
-
-fn tell(line: &[u8], shown: usize, host: &dyn PluginHost, last: &Mutex<VecDeque<String>>) -> usize {
-    let text = String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned();
-    let after = shown + line.len();
-    if after <= MOST_OUTPUT {
-        host.log(None, &text);
-    } else if shown <= MOST_OUTPUT {
-        host.log(None, "… what the plugin prints from here on is not shown");
-    }
-    let mut last = last.lock().expect("no holder panics");
-    if last.len() == LAST_LINES {
-        last.pop_front();
-    }
-    last.push_back(text);
-    after
+fn is_answer(message: &FromChild) -> bool {
+    matches!(message, FromChild::Answer(_) | FromChild::Done | FromChild::Failed(_))
 }

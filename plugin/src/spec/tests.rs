@@ -21,6 +21,9 @@ fn spec(on: Option<Selector>, phases: &[Phase]) -> PluginSpec {
         data: String::new(),
         file: "plugin/list_nodes.yaml".into(),
         line: 1,
+        order: 0,
+        on_failure: OnFailure::Abort,
+        timeout: None,
     }
 }
 
@@ -69,7 +72,7 @@ fn all_mistakes_come_with_their_lines() {
             error(6, "`10.0.0.x` is no address", None),
             error(
                 11,
-                "unknown field `tpye`, expected one of type, action, on, data",
+                "unknown field `tpye`, expected one of type, action, on, scope, data, order, onFailure, timeout",
                 Some("did you mean `type`?".into())
             ),
         ]
@@ -98,6 +101,8 @@ fn selectors_select() {
     assert_eq!(select("gpu"), addresses(&["10.0.0.3"]));
     assert_eq!(select("10.0.0.3,10.0.0.1-10.0.0.2"), addresses(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]));
     assert_eq!(select("10.0.0.9"), Err("`10.0.0.9` is no host of the cluster".into()));
+    let masters = Cluster { hosts: cluster.hosts[..1].to_vec(), ..cluster.clone() };
+    assert_eq!(Selector::parse("node").and_then(|selector| selector.select(&masters)), addresses(&[]));
     assert_eq!(select("etcd"), Err("no host of the cluster has the role `etcd`".into()));
     assert_eq!(
         select("10.0.0.2-10.0.0.1"),

@@ -1,88 +1,107 @@
 //! One host: started, found again, killed, removed.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::UpOptions;
+use crate::accounts::Accounts;
 use crate::error::{Error, Result};
 use crate::network;
+use crate::root::Root;
 use crate::state::Record;
 use crate::tools;
 
-/// Makes the root and starts sshd in it, as the first process of its namespaces.
+/// Mounts the root and starts sshd in it, as the first process of its namespaces.
 const SCRIPT: &str = include_str!("enter.sh");
 
 /// A host that does not answer by then is not coming.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What all hosts of one call have in common.
+pub(crate) struct HostPlan<'a> {
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) disk: Option<u64>,
+}
+
 pub(crate) fn folder(dir: &Path, record: &Record) -> PathBuf {
     dir.join("hosts").join(&record.name)
 }
 
-/// Starts a host and waits until its sshd answers.
-pub(crate) fn start(dir: &Path, network: u8, record: &Record, options: &UpOptions<'_>) -> Result<Record> {
+/// Starts a host and waits until its sshd listens.
+pub(crate) fn start(dir: &Path, network: u8, record: &Record, plan: &HostPlan<'_>) -> Result<Record> {
     let folder = folder(dir, record);
-    for name in ["upper", "work", "root", "data"] {
-        let path = folder.join(name);
-        fs::create_dir_all(&path).map_err(|source| Error::file(&path, source))?;
-    }
-    let key = folder.join("host_key");
+    let root = Root {
+        folder: &folder,
+        name: &record.name,
+        address: network::address(network, record.index),
+        accounts: plan.accounts,
+        disk: plan.disk,
+        sandbox: dir,
+    };
+    root.make()?;
+    let key = root.key();
     tools::run(
         "ssh-keygen",
         &["-q", "-t", "ed25519", "-N", "", "-C", &record.name, "-f", &key.to_string_lossy()],
     )?;
     network::connect(network, record.index)?;
-    let pid = spawn(dir, &folder, network, record, options)?;
+    let pid = spawn(&folder, network, record)?;
     let began = began(pid).ok_or_else(|| no_answer(record, &folder))?;
     let record = Record { process: Some((pid, began)), ..record.clone() };
-    wait(dir, network, &record)?;
+    let is_ready = || listens(&record) && network::forwards(network, record.index);
+    wait_until(is_ready, &record, &folder)?;
     Ok(record)
 }
 
-fn spawn(dir: &Path, folder: &Path, network: u8, record: &Record, options: &UpOptions<'_>) -> Result<u32> {
+fn spawn(folder: &Path, network: u8, record: &Record) -> Result<u32> {
     let log_path = folder.join("log");
     let log = File::create(&log_path).map_err(|source| Error::file(&log_path, source))?;
     let log_too = log.try_clone().map_err(|source| Error::file(&log_path, source))?;
     let namespace = format!("--net=/run/netns/{}", network::link(network, record.index));
-    let disk = options.disk.map(|bytes| bytes.to_string()).unwrap_or_default();
-    let address = network::address(network, record.index).to_string();
-    let mut child = tools::command("nsenter")
+    let child = tools::command("nsenter")
         .args([&namespace, "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=KILL"])
         .args(["--propagation", "private", "--", "/bin/sh", "-c", SCRIPT, "sandbox"])
-        .args([folder.as_os_str(), dir.as_os_str()])
-        .args([&record.name, &address, &disk])
+        .arg(folder)
+        .arg(&record.name)
         .process_group(0)
-        .stdin(Stdio::piped())
         .stdout(log)
         .stderr(log_too)
         .spawn()
         .map_err(|error| Error::Command { command: "nsenter".to_owned(), message: error.to_string() })?;
-    // Passwords go through the pipe alone. A host that died says why in its log.
-    if let Some(mut stdin) = child.stdin.take() {
-        let _ = write!(stdin, "root:{0}\nops:{0}\n", options.password);
-    }
     Ok(child.id())
 }
 
 /// Waits until a host's sshd answers.
 pub(crate) fn wait(dir: &Path, network: u8, record: &Record) -> Result<()> {
     let address = SocketAddr::from((network::address(network, record.index), 22));
+    wait_until(|| answers(address), record, &folder(dir, record))
+}
+
+fn wait_until(is_ready: impl Fn() -> bool, record: &Record, folder: &Path) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline && is_alive(record) {
-        if answers(address) {
+        if is_ready() {
             return Ok(());
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(5));
     }
-    Err(no_answer(record, &folder(dir, record)))
+    Err(no_answer(record, folder))
+}
+
+/// Tells whether somebody listens on a host's port 22. Asking sshd itself would start a process there.
+fn listens(record: &Record) -> bool {
+    let Some(init) = init(record) else { return false };
+    let sockets = fs::read_to_string(format!("/proc/{init}/net/tcp")).unwrap_or_default();
+    sockets.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(1).is_some_and(|local| local.ends_with(":0016")) && fields.get(3) == Some(&"0A")
+    })
 }
 
 fn answers(address: SocketAddr) -> bool {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::tools::run;
+use crate::tools::{run, run_with};
 
 /// Two sandboxes must not take one network: whoever looks for a free one holds this.
 const LOCK: &str = "/run/lock/sealer-sandbox";
@@ -60,15 +60,24 @@ pub(crate) fn release(network: u8) -> Result<()> {
     if exists(&name) { run("ip", &["link", "del", &name]) } else { Ok(()) }
 }
 
+/// Tells whether the bridge passes on what a host sends.
+pub(crate) fn forwards(network: u8, index: u8) -> bool {
+    let state =
+        fs::read_to_string(Path::new("/sys/class/net").join(link(network, index)).join("brport/state"));
+    state.is_ok_and(|state| state.trim() == "3")
+}
+
 /// Makes a host's namespace and link.
 pub(crate) fn connect(network: u8, index: u8) -> Result<()> {
     let (link, bridge) = (link(network, index), bridge(network));
+    let address = address(network, index);
     run("ip", &["netns", "add", &link])?;
-    run("ip", &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &link])?;
-    run("ip", &["link", "set", &link, "master", &bridge, "up"])?;
-    run("ip", &["-n", &link, "addr", "add", &format!("{}/24", address(network, index)), "dev", "eth0"])?;
-    run("ip", &["-n", &link, "link", "set", "lo", "up"])?;
-    run("ip", &["-n", &link, "link", "set", "eth0", "up"])
+    let outside = format!(
+        "link add {link} type veth peer name eth0 netns {link}\nlink set {link} master {bridge} up\n"
+    );
+    run_with("ip", &["-batch", "-"], &outside)?;
+    let inside = format!("addr add {address}/24 dev eth0\nlink set lo up\nlink set eth0 up\n");
+    run_with("ip", &["-n", &link, "-batch", "-"], &inside)
 }
 
 /// Removes a host's namespace and link, as far as they are there.

@@ -1,5 +1,7 @@
 //! The programs that do the work.
 
+use std::io::{self, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -49,22 +51,41 @@ pub(crate) fn command(program: &str) -> Command {
 
 /// Runs a command to its end.
 pub(crate) fn output(program: &str, args: &[&str]) -> Result<Output> {
-    use std::os::unix::process::ExitStatusExt;
-    let output =
-        command(program).args(args).output().map_err(|error| failed(program, args, error.to_string()))?;
+    output_with(program, args, "")
+}
+
+fn output_with(program: &str, args: &[&str], input: &str) -> Result<Output> {
+    let start = || -> io::Result<_> {
+        let mut command = command(program);
+        if !input.is_empty() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // Whoever reads nothing says why.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output()
+    };
+    let output = start().map_err(|error| failed(program, args, &error.to_string()))?;
     let status = output.status.code().or_else(|| output.status.signal().map(|signal| 128 + signal));
     Ok(Output { status: status.unwrap_or(1), stdout: output.stdout, stderr: output.stderr })
 }
 
 /// Runs a command that must succeed.
 pub(crate) fn run(program: &str, args: &[&str]) -> Result<()> {
-    let output = output(program, args)?;
-    if output.status == 0 {
-        return Ok(());
-    }
-    Err(failed(program, args, String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    run_with(program, args, "")
 }
 
-fn failed(program: &str, args: &[&str], message: String) -> Error {
-    Error::Command { command: format!("{program} {}", args.join(" ")), message }
+/// Runs a command that must succeed, with some text on its standard input.
+pub(crate) fn run_with(program: &str, args: &[&str], input: &str) -> Result<()> {
+    let output = output_with(program, args, input)?;
+    match output.status {
+        0 => Ok(()),
+        _ => Err(failed(program, args, String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+fn failed(program: &str, args: &[&str], message: &str) -> Error {
+    Error::Command { command: format!("{program} {}", args.join(" ")), message: message.to_owned() }
 }

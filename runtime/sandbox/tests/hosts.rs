@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use sealer_sandbox::{Error, Guard, Host, Role, Sandbox, State, UpOptions, paste};
@@ -27,6 +28,14 @@ fn exec(guard: &Guard, host: &Host, command: &str) -> String {
     let output = guard.sandbox().exec(&host.name, &["sh", "-c", command]).unwrap();
     assert_eq!(output.status, 0, "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The processes that have something of a folder mounted.
+fn processes_in(dir: &Path) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let mounts = |process: &Path| fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
+    let inside = processes.filter(|process| mounts(process).contains(dir.to_str().unwrap()));
+    inside.map(|process| process.display().to_string()).collect()
 }
 
 #[test]
@@ -52,11 +61,31 @@ fn hosts_are_machines_of_their_own_and_leave_nothing() {
     assert!(!Path::new("/etc/made-in-a-sandbox").exists());
     assert_eq!(fs::read_to_string("/etc/hostname").unwrap_or_default(), machine);
     drop(guard);
-    assert!(hosts.iter().all(|host| !answers(host.address)));
+    assert_eq!(processes_in(dir.path()), Vec::<String>::new());
     assert!(!Path::new(&format!("/sys/class/net/slr{third}")).exists());
     assert!(!Path::new(&format!("/run/netns/slr{third}-2")).exists());
     let left: Vec<_> = fs::read_dir(dir.path().join("hosts")).unwrap().collect();
     assert_eq!(left.len(), 0, "{left:?}");
+}
+
+#[test]
+fn root_and_ops_log_in_with_the_password_and_with_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let guard = up(dir.path(), 1);
+    let host = &guard.hosts[0];
+    let log_in = |user: &str, password: &str| {
+        let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"];
+        let mut ssh = Command::new("sshpass");
+        ssh.env("SSHPASS", password)
+            .args(["-e", "ssh"])
+            .args(options.iter().flat_map(|option| ["-o", option]));
+        let answer =
+            ssh.arg(format!("{user}@{}", host.address)).arg("id -un; hostname; pwd").output().unwrap();
+        (answer.status.success(), String::from_utf8(answer.stdout).unwrap())
+    };
+    assert_eq!(log_in("root", "a secret"), (true, format!("root\n{}\n/root\n", host.name)));
+    assert_eq!(log_in("ops", "a secret"), (true, format!("ops\n{}\n/home/ops\n", host.name)));
+    assert_eq!(log_in("root", "a guess"), (false, String::new()));
 }
 
 #[test]
@@ -75,6 +104,15 @@ fn a_host_is_cut_off_mended_and_killed() {
     assert_eq!([state(0), state(1)], [State::Dead, State::Up]);
     let dead = guard.sandbox().exec(&one.name, &["true"]).unwrap_err();
     assert_eq!(dead.to_string(), format!("host `{}` is dead", one.name));
+}
+
+#[test]
+fn a_sandbox_stands_on_any_file_system_and_its_hosts_do_not_see_it() {
+    let dirs = ["/dev/shm", "/var/tmp"].map(|parent| tempfile::tempdir_in(parent).unwrap());
+    for dir in &dirs {
+        let guard = up(dir.path(), 1);
+        assert_eq!(exec(&guard, &guard.hosts[0], &format!("ls -A {}", dir.path().display())), "");
+    }
 }
 
 #[test]

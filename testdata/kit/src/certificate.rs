@@ -1,4 +1,4 @@
-//! Certificates for a test: an authority of its own, and a server certificate for loopback.
+//! Certificates for a test: an authority of its own, and a server certificate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,11 @@ pub(crate) struct ServerCertificate {
     pub(crate) key: PathBuf,
 }
 
-/// Makes an authority and a certificate for `localhost`, `127.0.0.1` and `::1` in `dir`.
-pub(crate) fn make(dir: &Path) -> ServerCertificate {
+/// The names of this machine for itself.
+pub(crate) const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// Makes an authority and a certificate for some names and addresses in `dir`.
+pub(crate) fn make(dir: &Path, names: &[&str]) -> ServerCertificate {
     let ca_key = KeyPair::generate().expect("a key needs only random numbers");
     let mut ca = CertificateParams::new(Vec::new()).expect("no name is no bad name");
     ca.distinguished_name.push(DnType::CommonName, "sealer test authority");
@@ -24,9 +27,9 @@ pub(crate) fn make(dir: &Path) -> ServerCertificate {
     let issuer = Issuer::from_params(&ca, &ca_key);
 
     let key = KeyPair::generate().expect("a key needs only random numbers");
-    let names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut server = CertificateParams::new(names).expect("the names are good");
-    server.distinguished_name.push(DnType::CommonName, "sealer test registry");
+    server.distinguished_name.push(DnType::CommonName, "sealer test server");
     let certificate = server.signed_by(&key, &issuer).expect("the parameters are complete");
 
     // The authority stands alone in its folder: skopeo's `--cert-dir` trusts all it finds in one.

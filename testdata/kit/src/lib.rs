@@ -7,10 +7,12 @@
 mod certificate;
 mod fault;
 mod http;
+mod nodes;
 mod proxy;
 mod registry;
 mod tokens;
 
 pub use fault::{Action, Fault, Seen};
+pub use nodes::serve_nodes;
 pub use proxy::Proxy;
 pub use registry::{Registry, RegistryOptions};

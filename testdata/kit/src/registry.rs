@@ -64,7 +64,7 @@ impl Registry {
     }
 
     fn start_in(dir: TempDir, options: RegistryOptions, tokens: Option<TokenServer>) -> Self {
-        let certificate = options.tls.then(|| certificate::make(dir.path()));
+        let certificate = options.tls.then(|| certificate::make(dir.path(), &certificate::LOOPBACK));
         if let Some((user, password)) = &options.credentials {
             let hash = bcrypt::hash(password, 4).expect("the cost is within bcrypt's limits");
             write(&dir.path().join("htpasswd"), &format!("{user}:{hash}\n"));

@@ -1,0 +1,227 @@
+//! The steps of a plan, one layer each: from the cache, from files, or from a command.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use sealer_image::image::{NewImage, commit};
+use sealer_image::layer::{self, Entry, EntryKind, Layer, WriteOptions};
+use sealer_image::{Descriptor, Image, SealerConfig, Store};
+use sealer_stdx::fs::At;
+use sealer_stdx::task::Task;
+
+use crate::cache::{Cache, Kept, Key};
+use crate::check::{self, Packed};
+use crate::context::{BuildContext, HardLinks, Item};
+use crate::error::Result;
+use crate::exec::BuildRequest;
+use crate::kubefile::{Kubefile, KubefileError};
+use crate::plan::{Action, BuildPlan, ConfigPlan, Placement, Step};
+use crate::run::{self, Run};
+
+/// No system's clock for files has longer ticks.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What a step gave.
+pub(crate) struct Made {
+    /// Nothing where the step changed nothing.
+    pub(crate) layer: Option<Layer>,
+    pub(crate) instruction: String,
+    pub(crate) cached: bool,
+    pub(crate) packed: Vec<Packed>,
+}
+
+/// Makes the layers of a plan.
+pub(crate) struct Builder<'a> {
+    pub(crate) task: &'a Task,
+    pub(crate) request: &'a BuildRequest<'a>,
+    pub(crate) store: &'a Store,
+    pub(crate) context: &'a BuildContext,
+    pub(crate) base: Option<Image>,
+    /// The Kubefile's, for messages.
+    pub(crate) name: &'a str,
+    pub(crate) kubefile: &'a Kubefile,
+}
+
+impl Builder<'_> {
+    pub(crate) fn layers(&self, plan: &BuildPlan, cache: &Cache) -> Result<Vec<Made>> {
+        let mut made: Vec<Made> = Vec::new();
+        for step in &plan.steps {
+            let task = self.task.child("layer", step.instruction.clone(), None)?;
+            let one = match &step.action {
+                Action::Copy(placements) => self.copy(&task, step, placements, cache)?,
+                Action::Run { command, env } => self.run(&task, step, (command, env), &made, cache)?,
+            };
+            if one.cached {
+                task.skip();
+            } else {
+                task.finish();
+            }
+            made.push(one);
+        }
+        Ok(made)
+    }
+
+    fn copy(&self, task: &Task, step: &Step, placements: &[Placement], cache: &Cache) -> Result<Made> {
+        let mut key = self.key("COPY");
+        let mut links = HardLinks::default();
+        let mut entries = Vec::new();
+        for (placement, items) in self.settled(placements)? {
+            for item in items {
+                add_stat(&mut key, &placement.dest, &item);
+                entries.extend(entry(&placement.dest, &item, &mut links)?);
+            }
+        }
+        let packed = check::packed(&entries, step.span)?;
+        self.made(task, step, entries, &key, cache, packed)
+    }
+
+    /// Lists the sources. A file that changes twice within one tick of the system's clock would look
+    /// unchanged to the cache: files as young as that are looked at once more when they are older.
+    fn settled<'p>(&self, placements: &'p [Placement]) -> Result<Vec<(&'p Placement, Vec<Item>)>> {
+        let list = || -> Result<Vec<(&'p Placement, Vec<Item>)>> {
+            let items = |one: &'p Placement| Ok((one, self.context.items(&one.source)?));
+            placements.iter().map(items).collect()
+        };
+        let listed = list()?;
+        let age = listed.iter().flat_map(|(_, items)| items).filter_map(Item::age).min();
+        match age.and_then(|age| TICK.checked_sub(age)) {
+            Some(wait) => {
+                thread::sleep(wait);
+                list()
+            }
+            None => Ok(listed),
+        }
+    }
+
+    fn run(
+        &self,
+        task: &Task,
+        step: &Step,
+        (command, env): (&str, &BTreeMap<String, String>),
+        made: &[Made],
+        cache: &Cache,
+    ) -> Result<Made> {
+        let below = self.below(made)?;
+        let mut key = self.key("RUN");
+        key.add(below.descriptor.digest().to_string());
+        key.add(command);
+        env.iter().for_each(|(name, value)| key.add(format!("{name}={value}")));
+        if let Some(found) = cache.find(self.store, &key) {
+            let packed = check::of_layer(task, self.store, &below, &found, step.span)?;
+            return Ok(Made {
+                layer: found.layer,
+                instruction: step.instruction.clone(),
+                cached: true,
+                packed,
+            });
+        }
+        let unpacked = layer::unpacked(task, self.store, &below, &self.request.work_dir.join("rootfs"))?;
+        let mut at = KubefileError::new(&self.kubefile.lines, step.span, "");
+        self.name.clone_into(&mut at.file);
+        let run = Run { command, env, time: self.request.time, lower: &unpacked.dir, at };
+        let ran = run::run(task, &self.request.work_dir.join("scratch"), &run)?;
+        let packed = check::packed(&ran.entries, step.span)?;
+        let made = self.made(task, step, ran.entries, &key, cache, packed);
+        // The files are read where the command wrote them.
+        drop(ran.scratch);
+        made
+    }
+
+    /// The image as far as it is made, by its layers alone: a later `LABEL` is nothing to a `RUN`.
+    fn below(&self, made: &[Made]) -> Result<Image> {
+        let layers = made.iter().filter_map(|made| Some((made.layer.clone()?, String::new()))).collect();
+        let descriptor = self.commit(&ConfigPlan::default(), layers)?;
+        Ok(Image::open(self.store, &descriptor, &self.request.platform)?)
+    }
+
+    fn made(
+        &self,
+        task: &Task,
+        step: &Step,
+        entries: Vec<Entry>,
+        key: &Key,
+        cache: &Cache,
+        packed: Vec<Packed>,
+    ) -> Result<Made> {
+        let instruction = step.instruction.clone();
+        if let Some(found) = cache.find(self.store, key) {
+            return Ok(Made { layer: found.layer, instruction, cached: true, packed });
+        }
+        let options = WriteOptions { compression: self.request.compression, time: self.request.time };
+        let layer = match entries.is_empty() {
+            true => None,
+            false => Some(layer::write(task, self.store, entries, options)?),
+        };
+        let touched = packed.iter().map(Packed::touched).collect();
+        let kept = Kept { layer, touched };
+        cache.keep(key, &kept)?;
+        Ok(Made { layer: kept.layer, instruction, cached: false, packed })
+    }
+
+    fn key(&self, sort: &str) -> Key {
+        let mut key = Key::default();
+        key.add(sort);
+        key.add(self.request.version);
+        key.add(format!("{:?} {}", self.request.compression, self.request.time));
+        key
+    }
+
+    pub(crate) fn commit(&self, config: &ConfigPlan, layers: Vec<(Layer, String)>) -> Result<Descriptor> {
+        let image = NewImage {
+            base: self.base.clone(),
+            layers,
+            platform: self.request.platform.clone(),
+            env: config.env.clone(),
+            labels: config.labels.clone(),
+            annotations: BTreeMap::new(),
+            sealer: SealerConfig {
+                sealer_version: self.request.version.to_owned(),
+                cmds: config.cmds.clone(),
+                args: config.args.clone(),
+            },
+            time: self.request.time,
+        };
+        Ok(commit(self.task, self.store, image)?)
+    }
+}
+
+fn add_stat(key: &mut Key, dest: &Path, item: &Item) {
+    let metadata = &item.metadata;
+    key.add(dest.as_os_str().as_bytes());
+    key.add(item.below.as_os_str().as_bytes());
+    key.add(format!("{:o} {}", metadata.mode(), metadata.nlink()));
+    // A folder's size and times change with what is in it, which stands for itself.
+    if !metadata.is_dir() {
+        let (modified, changed) =
+            ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
+        key.add(format!(
+            "{} {modified:?} {changed:?} {} {}",
+            metadata.size(),
+            metadata.dev(),
+            metadata.ino()
+        ));
+    }
+}
+
+fn entry(dest: &Path, item: &Item, links: &mut HardLinks) -> Result<Option<Entry>> {
+    let path = if item.below.as_os_str().is_empty() { dest.to_owned() } else { dest.join(&item.below) };
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let metadata = &item.metadata;
+    let kind = if metadata.is_dir() {
+        EntryKind::Dir
+    } else if metadata.is_symlink() {
+        EntryKind::Symlink(fs::read_link(&item.path).at(&item.path)?)
+    } else if let Some(first) = links.first(metadata, &path) {
+        EntryKind::Hardlink(first)
+    } else {
+        EntryKind::File(item.path.clone())
+    };
+    Ok(Some(Entry { path, kind, mode: metadata.permissions().mode() & 0o7777 }))
+}

@@ -1,0 +1,12 @@
+//! Builds as `sealer build` does them: a context, a Kubefile, a real store.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod cache;
+mod check;
+mod config;
+mod copy;
+mod docs;
+mod golden;
+mod kit;
+mod run;

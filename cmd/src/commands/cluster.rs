@@ -1,0 +1,118 @@
+//! What `run`, `apply` and `delete` share: logins, and the world that a run stands on.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sealer_image::{Platform, Store, transfer};
+use sealer_plugin::set::Loader;
+use sealer_runtime::cluster::flags::Defaults;
+use sealer_runtime::{ClusterSpec, Error, Report, RunOptions, SshSpec, World, prepare};
+
+use crate::cli::{RegistryArgs, RunFlags, SshArgs};
+use crate::failure::{Failure, Kind};
+use crate::render::{self, size};
+use crate::secret;
+use crate::settings::Settings;
+
+/// How long one call of a plugin may take.
+const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// What flags say of a run, where a Clusterfile does not.
+pub(super) fn defaults(ssh: &SshArgs, flags: &RunFlags, settings: &Settings) -> Result<Defaults, Failure> {
+    Ok(Defaults { env: flags.env.clone(), cmd_args: flags.cmd_args.clone(), ..login(ssh, settings)? })
+}
+
+/// How to log in: what was given, else the user's own keys, else what is asked for at the terminal.
+pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Failure> {
+    let keys = keys(args, settings)?;
+    let given = match (&args.passwd, &args.passwd_file) {
+        (Some(password), _) => Some(password.clone().into()),
+        (None, Some(file)) => Some(secret::of_file(file)?),
+        (None, None) => None,
+    };
+    let password = match given {
+        None if keys.is_empty() => secret::ask("Password of the hosts: ")?,
+        given => given,
+    };
+    let default = SshSpec::default();
+    Ok(Defaults {
+        ssh: SshSpec {
+            user: args.user.clone().unwrap_or(default.user),
+            port: args.port.unwrap_or(default.port),
+            password,
+            keys,
+            passphrase: args.pk_passwd.clone().map(Into::into),
+        },
+        ssh_user: args.user.is_some(),
+        ssh_port: args.port.is_some(),
+        ..Defaults::default()
+    })
+}
+
+fn keys(args: &SshArgs, settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
+    if let Some(key) = &args.pk {
+        if !key.is_file() {
+            return Err(Failure::new(Kind::Usage, format!("--pk: there is no file `{}`", key.display())));
+        }
+        return Ok(vec![key.clone()]);
+    }
+    let folder = settings.home.as_ref().map(|home| home.join(".ssh"));
+    let own = folder.iter().flat_map(|folder| ["id_ed25519", "id_rsa"].map(|name| folder.join(name)));
+    Ok(own.filter(|key| key.is_file()).collect())
+}
+
+/// Calls `f` with what a run stands on.
+pub(super) fn world<T>(
+    settings: &Settings,
+    store: &Store,
+    registry: &RegistryArgs,
+    f: impl FnOnce(&World<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let registry = settings.registry(registry);
+    f(&World {
+        root: settings.root.clone(),
+        store,
+        pull: &|task, reference| transfer::pull(task, store, &registry, reference, &Platform::host()),
+        loader: Loader { program: settings.program.clone(), timeout: PLUGIN_TIMEOUT },
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// Runs a cluster, or shows what that would do.
+pub(super) fn go(
+    spec: ClusterSpec,
+    (ssh, flags, registry): (&SshArgs, &RunFlags, &RegistryArgs),
+    settings: &Settings,
+) -> Result<ExitCode, Failure> {
+    let image = spec.image.familiar();
+    let failed = |error: Error| match error {
+        Error::Image(error) => Failure::from(error).doing(format!("cannot run `{image}`")),
+        error => error.into(),
+    };
+    let options = RunOptions {
+        parallel: flags.parallel.get(),
+        dry_run: flags.dry_run,
+        known_hosts: ssh.known_hosts.clone(),
+    };
+    let store = settings.store()?;
+    world(settings, &store, registry, |world| {
+        let prepared = prepare(settings.task(), spec, world, options).map_err(failed)?;
+        if flags.dry_run {
+            let plan = prepared.plan().clone();
+            prepared.abandon()?;
+            return render::result(settings, &plan.to_string(), &plan);
+        }
+        let report = prepared.execute(settings.task()).map_err(failed)?;
+        render::result(settings, &text(&report), &report)
+    })
+}
+
+fn text(report: &Report) -> String {
+    let sent: u64 = report.hosts.iter().map(|host| host.sent_bytes).sum();
+    let sent = match sent {
+        0 => "nothing had to be sent".to_owned(),
+        sent => format!("{} sent", size::bytes(sent)),
+    };
+    format!("cluster {} runs {} on {} hosts ({sent})", report.cluster, report.image, report.hosts.len())
+}

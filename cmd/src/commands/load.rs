@@ -1,0 +1,33 @@
+//! `sealer load`: takes images in from a file.
+
+use std::process::ExitCode;
+
+use sealer_image::{Error, Reference, archive};
+use serde::Serialize;
+
+use crate::cli::LoadArgs;
+use crate::failure::{Failure, Kind};
+use crate::render;
+use crate::settings::Settings;
+
+#[derive(Serialize)]
+struct Loaded {
+    images: Vec<String>,
+}
+
+pub(super) fn run(args: &LoadArgs, settings: &Settings) -> Result<ExitCode, Failure> {
+    let loaded = archive::load(settings.task(), &settings.store()?, &args.input)
+        .map_err(|error| failed(error).doing(format!("cannot load `{}`", args.input.display())))?;
+    let images: Vec<String> = loaded.iter().map(Reference::familiar).collect();
+    render::result(settings, &format!("loaded {}", images.join(", ")), &Loaded { images })
+}
+
+/// What a registry may send right at the next try, a file never will.
+fn failed(error: Error) -> Failure {
+    match error {
+        Error::Verify { .. } => {
+            Failure::new(Kind::Failed, error.to_string()).hint("the file is damaged: copy it here again")
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,147 @@
+//! Pull, push, login and logout with a real registry.
+
+use sealer_testkit::{Action, Fault, Proxy, Registry, RegistryOptions};
+
+use crate::kit::User;
+
+/// Builds an image of one file at this name.
+fn build(user: &User, name: &str) {
+    user.write("context/Kubefile", "FROM scratch\nCOPY note.txt .\n");
+    user.write("context/note.txt", "a note\n");
+    user.ok(&["build", "-t", name, "context"]);
+}
+
+/// A registry that holds `demo:v1`, and the name of the image in it.
+fn with_demo() -> (Registry, String) {
+    let registry = Registry::start(RegistryOptions::default());
+    let name = format!("{}/demo:v1", registry.address());
+    let user = User::new();
+    build(&user, &name);
+    user.ok(&["push", &name]);
+    (registry, name)
+}
+
+#[test]
+fn an_image_goes_to_a_registry_and_comes_back_the_same() {
+    let registry = Registry::start(RegistryOptions::secured("ops", "secret"));
+    let (address, ca) = (registry.address(), registry.ca_file().unwrap().to_str().unwrap().to_owned());
+    let name = format!("{address}/demo:v1");
+    let user = User::new();
+    build(&user, &name);
+    let login = ["login", "-u", "ops", "--password-stdin", "--ca-file", &ca, &address];
+    let answer = user.sealer_with_input(&login, "secret\n");
+    assert_eq!((answer.code, answer.stdout), (Some(0), format!("logged in to {address} as ops\n")));
+    let pushed = user.ok(&["push", "--ca-file", &ca, &name]);
+    user.ok(&["rmi", &name]);
+    let pulled = user.ok(&["pull", "--ca-file", &ca, &name]);
+    assert_eq!(pulled, pushed.replace("pushed", "pulled"));
+    assert_eq!(user.ok(&["logout", &address]), format!("logged out of {address}\n"));
+    user.refused(
+        &["pull", "--ca-file", &ca, &name],
+        4,
+        &format!(
+            "error: cannot pull `{name}`\n  caused by: registry `{address}` wants credentials for `{name}`\nhint: `sealer login {address}`\n"
+        ),
+    );
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_not_kept() {
+    let registry = Registry::start(RegistryOptions::secured("ops", "secret"));
+    let (address, ca) = (registry.address(), registry.ca_file().unwrap().to_str().unwrap().to_owned());
+    let user = User::new();
+    user.refused(
+        &["login", "-u", "ops", "-p", "wrong", "--ca-file", &ca, &address],
+        4,
+        &format!(
+            "error: cannot log in to `{address}` as `ops`\n  caused by: registry `{address}` refuses the credentials for `{address}`\nhint: `sealer login {address}`\n"
+        ),
+    );
+    assert!(!user.path("home/.docker/config.json").exists());
+}
+
+#[test]
+fn an_unknown_certificate_is_refused_with_two_ways_on() {
+    let registry = Registry::start(RegistryOptions::secured("ops", "secret"));
+    let address = registry.address();
+    let answer = User::new().sealer(&["-q", "pull", &format!("{address}/demo:v1")]);
+    let lines: Vec<&str> = answer.stderr.lines().collect();
+    assert_eq!(answer.code, Some(4));
+    assert_eq!(lines[0], format!("error: cannot pull `{address}/demo:v1`"));
+    let cause = format!("  caused by: the certificate of registry `{address}` is not trusted: ");
+    assert!(lines[1].starts_with(&cause), "{}", answer.stderr);
+    assert_eq!(
+        lines[2..],
+        [
+            "hint: `--ca-file FILE` trusts the authority that signed it".to_owned(),
+            format!("hint: `--insecure-registry {address}` goes on without checking it"),
+        ]
+    );
+}
+
+#[test]
+fn a_registry_that_is_down_is_said_to_be_down() {
+    let address = Proxy::nowhere();
+    User::new().refused(
+        &["pull", &format!("{address}/demo:v1")],
+        4,
+        &format!(
+            "error: cannot pull `{address}/demo:v1`\n  \
+             caused by: registry `{address}` cannot be reached for `{address}/demo:v1`: the connection is refused\n\
+             hint: check the registry's address and port, and that it runs\n"
+        ),
+    );
+}
+
+#[test]
+fn an_image_that_the_registry_lacks_is_said_to_be_lacking() {
+    let registry = Registry::start(RegistryOptions::default());
+    let name = format!("{}/demo:v9", registry.address());
+    User::new().refused(
+        &["pull", &name],
+        4,
+        &format!("error: cannot pull `{name}`\n  caused by: `{name}` is not in the registry\nhint: check the name and the tag\n"),
+    );
+}
+
+#[test]
+fn a_base_image_that_is_nowhere_fails_the_build_at_its_line() {
+    let registry = Registry::start(RegistryOptions::default());
+    let base = format!("{}/kubernetes:v9", registry.address());
+    let user = User::new();
+    user.write("context/Kubefile", format!("FROM {base}\n"));
+    user.refused(
+        &["build", "-t", "demo:v1", "context"],
+        4,
+        &format!(
+            "error: cannot build `demo:v1`\n  caused by: base image `{base}` cannot be had\n  caused by: `{base}` is not in the registry\nhint: check the name and the tag\n"
+        ),
+    );
+}
+
+#[test]
+fn a_layer_with_other_bytes_is_refused_and_the_next_pull_succeeds() {
+    let (registry, name) = with_demo();
+    let proxy = Proxy::start(&registry.address());
+    let name = name.replace(&registry.address(), &proxy.address());
+    let user = User::new();
+    proxy.inject(Fault::on("GET", "/blobs/", Action::Corrupt { at: 10 }).times(2));
+    let answer = user.sealer(&["-q", "pull", &name]);
+    assert_eq!(answer.code, Some(1), "{}", answer.stderr);
+    let lines: Vec<&str> = answer.stderr.lines().collect();
+    assert_eq!(lines[0], format!("error: cannot pull `{name}`"));
+    assert!(lines[1].contains("is not what its descriptor says: "), "{}", answer.stderr);
+    assert_eq!(lines[2..], ["hint: run it again; what was verified is kept"]);
+    assert_eq!(user.images(), Vec::<String>::new());
+    user.ok(&["pull", &name]);
+    assert_eq!(user.images(), [name]);
+}
+
+#[test]
+fn a_layer_that_breaks_off_goes_on_from_its_byte() {
+    let (registry, name) = with_demo();
+    let proxy = Proxy::start(&registry.address());
+    let name = name.replace(&registry.address(), &proxy.address());
+    proxy.inject(Fault::on("GET", "/blobs/", Action::CutResponse { after: 20 }));
+    User::new().ok(&["pull", &name]);
+}

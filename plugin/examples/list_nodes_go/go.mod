@@ -1,0 +1,7 @@
+module list_nodes
+
+go 1.19
+
+require sealer/sdk v0.0.0
+
+replace sealer/sdk => ../../sdk/go

@@ -1,0 +1,3 @@
+module sealer/sdk
+
+go 1.19

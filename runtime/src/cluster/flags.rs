@@ -1,0 +1,79 @@
+//! A cluster by flags, and what flags add to a Clusterfile.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use sealer_image::Reference;
+
+use super::hosts::Endpoint;
+use super::{ClusterSpec, Env, HostSpec, SshSpec, add_env};
+use crate::error::InputError;
+
+/// What a Clusterfile leaves open, as flags say it.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// How to log in where the Clusterfile does not say.
+    pub ssh: SshSpec,
+    /// Whether `ssh` was said by the person, and goes before the Clusterfile's.
+    pub ssh_user: bool,
+    /// Likewise for the port.
+    pub ssh_port: bool,
+    /// Added to the cluster's environment.
+    pub env: Vec<(String, String)>,
+    /// Added to the arguments of `CMD`.
+    pub cmd_args: Vec<(String, String)>,
+}
+
+/// Makes a cluster of what flags say.
+///
+/// # Errors
+/// A host that is both master and node, or a name that is none.
+pub fn of_flags(
+    name: &str,
+    image: Reference,
+    masters: &[Endpoint],
+    nodes: &[Endpoint],
+    defaults: &Defaults,
+) -> Result<ClusterSpec, Vec<InputError>> {
+    let wrong =
+        |place: &str, message: String| vec![InputError { place: place.to_owned(), message, hint: None }];
+    if !is_cluster_name(name) {
+        return Err(wrong(
+            "--cluster-name",
+            format!("`{name}` is no name of a cluster: letters, digits, `-`, `_` and `.` are"),
+        ));
+    }
+    let addresses: BTreeSet<IpAddr> = masters.iter().map(|(address, _)| *address).collect();
+    if let Some((both, _)) = nodes.iter().find(|(address, _)| addresses.contains(address)) {
+        return Err(wrong("-n", format!("`{both}` is given twice, as master and as node")));
+    }
+    let mut env = Env::new();
+    add_env(&mut env, defaults.env.clone());
+    let host = |(address, port): &Endpoint, role: &str| HostSpec {
+        address: *address,
+        roles: vec![role.to_owned()],
+        env: env.clone(),
+        ssh: SshSpec { port: port.unwrap_or(defaults.ssh.port), ..defaults.ssh.clone() },
+    };
+    let hosts = masters
+        .iter()
+        .map(|one| host(one, "master"))
+        .chain(nodes.iter().map(|one| host(one, "node")))
+        .collect();
+    Ok(ClusterSpec {
+        name: name.to_owned(),
+        image,
+        hosts,
+        cmd_args: defaults.cmd_args.iter().cloned().collect(),
+        env,
+        cmd: None,
+        configs: Vec::new(),
+        plugins: Vec::new(),
+        documents: Vec::new(),
+    })
+}
+
+pub(super) fn is_cluster_name(name: &str) -> bool {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    plain && name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.len() <= 63
+}

@@ -1,0 +1,238 @@
+//! A delete: what a run made is taken away again, also after a run that failed half way.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use sealer_image::{Image, Platform, layer};
+use sealer_plugin::{PluginSet, PluginSpec, Verb};
+use sealer_stdx::fanout::fanout;
+use sealer_stdx::task::Task;
+use serde::Serialize;
+
+use crate::cluster::ClusterSpec;
+use crate::cluster::clusterfile;
+use crate::cluster::flags::Defaults;
+use crate::cluster::hosts::Endpoint;
+use crate::cluster::state::{self, State};
+use crate::error::{Error, HostError, InputError, Result};
+use crate::execute::{Crew, Member};
+use crate::facts;
+use crate::host::{Keys, connect};
+use crate::plan::{self, PluginInput, RemoveInput};
+use crate::run::{World, targets};
+
+/// What is to be deleted.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// The whole cluster.
+    All,
+    /// These of its hosts.
+    Hosts(Vec<Endpoint>),
+}
+
+/// A delete as it is wanted.
+#[derive(Debug, Clone)]
+pub struct DeleteRequest {
+    /// The cluster; the only one there is where none is named.
+    pub cluster: Option<String>,
+    /// What of it.
+    pub which: Which,
+    /// How to log in.
+    pub defaults: Defaults,
+    /// Whether hosts that cannot be reached are passed over and forgotten.
+    pub force: bool,
+    /// How many hosts are worked on at once.
+    pub parallel: usize,
+    /// A list of host keys, outside of which none is taken.
+    pub known_hosts: Option<PathBuf>,
+}
+
+/// What a delete did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deleted {
+    /// The cluster.
+    pub cluster: String,
+    /// The hosts that were cleaned.
+    pub hosts: Vec<String>,
+    /// The hosts that were passed over.
+    pub unreachable: Vec<String>,
+}
+
+impl DeleteRequest {
+    /// Returns the cluster's name and the hosts that would be cleaned. Reads this machine only.
+    ///
+    /// # Errors
+    /// When there is no such cluster or host, or the first master is to go alone.
+    pub fn look(&self, world: &World<'_>) -> Result<(String, Vec<String>)> {
+        let name = self.name(world)?;
+        let text = state::read(&world.clusters(), &name)?;
+        let spec = clusterfile::parse("Clusterfile", &text, &self.defaults).map_err(Error::Input)?;
+        let hosts = self.hosts(&spec)?;
+        Ok((name, hosts))
+    }
+
+    fn name(&self, world: &World<'_>) -> Result<String> {
+        let known = state::names(&world.clusters());
+        let none = |reason: String| Err(Error::NoCluster { reason, known: known.clone() });
+        match (&self.cluster, known.as_slice()) {
+            (Some(name), _) if known.contains(name) => Ok(name.clone()),
+            (Some(name), _) => none(format!("there is no cluster `{name}`")),
+            (None, [only]) => Ok(only.clone()),
+            (None, []) => none("there is no cluster".to_owned()),
+            (None, _) => none("there are several clusters".to_owned()),
+        }
+    }
+
+    fn hosts(&self, spec: &ClusterSpec) -> Result<Vec<String>> {
+        let all: Vec<String> = spec.hosts.iter().map(crate::HostSpec::name).collect();
+        let Which::Hosts(wanted) = &self.which else { return Ok(all) };
+        let mut errors = Vec::new();
+        let mut error = |message: String, hint: &str| {
+            errors.push(InputError { place: "-m or -n".to_owned(), message, hint: Some(hint.to_owned()) });
+        };
+        for (address, _) in wanted {
+            if !all.contains(&address.to_string()) {
+                error(
+                    format!("`{address}` is no host of cluster `{}`", spec.name),
+                    &format!("its hosts are {}", all.join(", ")),
+                );
+            }
+            if *address == spec.first_master().address {
+                error(
+                    format!("the first master `{address}` cannot be removed alone"),
+                    "`-a` removes the whole cluster",
+                );
+            }
+        }
+        if errors.is_empty() {
+            Ok(wanted.iter().map(|(address, _)| address.to_string()).collect())
+        } else {
+            Err(Error::Input(errors))
+        }
+    }
+}
+
+/// Cleans hosts and forgets them; with the last, the cluster.
+///
+/// # Errors
+/// When hosts cannot be reached, unless that is passed over, or a step fails.
+pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result<Deleted> {
+    let (name, doomed) = request.look(world)?;
+    let state = State::open(&world.clusters(), &name)?;
+    let text = state::read(&world.clusters(), &name)?;
+    let mut spec = clusterfile::parse("Clusterfile", &text, &request.defaults).map_err(Error::Input)?;
+    let keys = Keys::new(state.known_hosts(), request.known_hosts.clone(), true);
+    let (members, missing) = reach(task, &spec, &doomed, request, &keys)?;
+    // A host that is there and refuses is the person's to mend; forcing passes over the absent only.
+    if missing.iter().any(|error| !request.force || !error.failure.is_unreachable()) {
+        return Err(Error::Hosts(missing));
+    }
+    let (plugins, specs, full) = with_image(task, &spec, world)?;
+    let targets = targets(&full, &plugins, &specs)?;
+    let hosts: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+    let targets = targets
+        .into_iter()
+        .map(|(plugin, on)| (plugin, on.into_iter().filter(|host| hosts.contains(host)).collect()))
+        .collect();
+    let undo = match request.which {
+        Which::All => undo(&state, &plugins, &specs)?,
+        // What a plugin did for the cluster stays with the cluster.
+        Which::Hosts(_) => Vec::new(),
+    };
+    let said = BTreeMap::new();
+    let input = PluginInput { specs: &specs, targets: &targets, said: &said };
+    let plan = plan::remove(&RemoveInput { spec: &full, hosts: &hosts, plugins: input, undo: &undo });
+    let crew = Crew {
+        spec: &full,
+        members: &members,
+        plugins: &plugins,
+        distribution: None,
+        state: &state,
+        kubeconfig: state.kubeconfig(),
+        parallel: request.parallel,
+        version: world.version,
+        sent: Mutex::default(),
+    };
+    crew.execute(task, &plan)?;
+    match request.which {
+        Which::All => state.remove()?,
+        Which::Hosts(_) => {
+            spec.hosts.retain(|host| !doomed.contains(&host.name()));
+            state.keep_spec(&spec)?;
+        }
+    }
+    let unreachable = missing.into_iter().map(|error| error.host).collect();
+    Ok(Deleted { cluster: name, hosts, unreachable })
+}
+
+/// The plugins' steps that were done and can be taken back.
+fn undo(state: &State, plugins: &PluginSet, specs: &[PluginSpec]) -> Result<Vec<String>> {
+    let can = |step: &String| {
+        let of_step =
+            |spec: &&PluginSpec| spec.phases.iter().any(|phase| *step == format!("{phase}/{}", spec.name));
+        let plugin = specs.iter().find(of_step).and_then(|spec| plugins.find(&spec.kind));
+        plugin.is_some_and(|plugin| plugin.offers(Verb::Undo))
+    };
+    let mut ran = state.ran()?;
+    ran.retain(can);
+    Ok(ran)
+}
+
+/// Logs in to the hosts that are to be cleaned; those that cannot be reached come apart.
+fn reach(
+    task: &Task,
+    spec: &ClusterSpec,
+    doomed: &[String],
+    request: &DeleteRequest,
+    keys: &Keys,
+) -> Result<(Vec<Member>, Vec<HostError>)> {
+    let task = task.child("connect", format!("{} hosts", doomed.len()), None)?;
+    let dir = spec.data_dir();
+    let wanted: Vec<&crate::HostSpec> =
+        spec.hosts.iter().filter(|host| doomed.contains(&host.name())).collect();
+    let reached = fanout(request.parallel, wanted, |host: &crate::HostSpec| {
+        let name = host.name();
+        let connected = connect(host, keys)?;
+        let facts = facts::gather(&*connected, &dir).map_err(|failure| failure.on(&name))?;
+        Ok(Member { name, host: connected, facts })
+    });
+    task.finish();
+    let (mut members, mut missing) = (Vec::new(), Vec::new());
+    for result in reached {
+        match result {
+            Ok(member) => members.push(member),
+            Err(error) => missing.push(error),
+        }
+    }
+    Ok((members, missing))
+}
+
+/// What the image brings, where it is in the store still: its plugins beside the Clusterfile's, and
+/// its environment.
+fn with_image(
+    task: &Task,
+    spec: &ClusterSpec,
+    world: &World<'_>,
+) -> Result<(PluginSet, Vec<PluginSpec>, ClusterSpec)> {
+    let opened = world
+        .store
+        .resolve(&spec.image)
+        .and_then(|found| Image::open(world.store, &found, &Platform::host()));
+    let (plugins, mut specs) = match &opened {
+        Ok(image) => {
+            let unpacked = layer::unpacked(task, world.store, image, &world.roots())?;
+            PluginSet::read(&unpacked.dir, &world.loader)?
+        }
+        Err(_) => {
+            task.warn(format!(
+                "`{}` is not in the local store: its plugins do not run",
+                spec.image.familiar()
+            ));
+            (PluginSet::built_in(), Vec::new())
+        }
+    };
+    specs.extend(spec.plugins.iter().cloned());
+    specs.retain(|plugin| plugins.find(&plugin.kind).is_some());
+    Ok((plugins, specs, spec.in_full(opened.as_ref().ok())))
+}

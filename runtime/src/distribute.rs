@@ -1,0 +1,13 @@
+//! Bringing an image's root to hosts: what each has is asked, what it lacks is sent, the whole is
+//! verified there and switched to at once (docs/adr/0005-distribution.md).
+
+mod bundle;
+mod config;
+mod receive;
+mod survey;
+mod tree;
+
+pub(crate) use bundle::Bundles;
+pub(crate) use receive::receive;
+pub(crate) use survey::{Lack, survey};
+pub(crate) use tree::{HostTree, trees};

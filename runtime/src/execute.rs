@@ -1,0 +1,181 @@
+//! A plan, done: phase by phase, step by step, the hosts of a step at once.
+
+mod lines;
+mod plugins;
+mod reach;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread;
+
+use sealer_image::layer::Unpacked;
+use sealer_plugin::{Phase, PluginSet};
+use sealer_stdx::fanout::fanout;
+use sealer_stdx::fs::write_atomic;
+use sealer_stdx::task::Task;
+
+use crate::cluster::ClusterSpec;
+use crate::cluster::state::State;
+use crate::distribute::{Bundles, HostTree, Lack, receive};
+use crate::error::{Error, HostError, HostFailure, Result, all};
+use crate::facts::Facts;
+use crate::host::quote::quote;
+use crate::host::{Host, failed, must};
+use crate::plan::{Action, RunPlan, Step};
+use lines::Lines;
+pub(crate) use plugins::{cluster, invocation};
+pub(crate) use reach::Reach;
+
+const KUBECONFIG: &str = "/etc/kubernetes/admin.conf";
+
+/// A host that takes part.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) host: Box<dyn Host>,
+    pub(crate) facts: Facts,
+}
+
+/// What a distribution needs: nothing of it is in the plan but the amounts.
+pub(crate) struct Distribution {
+    pub(crate) unpacked: Unpacked,
+    pub(crate) trees: BTreeMap<String, HostTree>,
+    pub(crate) lacks: BTreeMap<String, Lack>,
+    pub(crate) scratch: PathBuf,
+}
+
+/// Everybody and everything that a plan is done with.
+pub(crate) struct Crew<'a> {
+    pub(crate) spec: &'a ClusterSpec,
+    pub(crate) members: &'a [Member],
+    pub(crate) plugins: &'a PluginSet,
+    pub(crate) distribution: Option<&'a Distribution>,
+    pub(crate) state: &'a State,
+    /// Where the cluster's kubeconfig is kept on this machine.
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) parallel: usize,
+    pub(crate) version: &'a str,
+    /// The bytes that went over the wire, by host.
+    pub(crate) sent: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Crew<'_> {
+    /// Does all steps. The first step that fails on any of its hosts ends the run.
+    pub(crate) fn execute(&self, task: &Task, plan: &RunPlan) -> Result<()> {
+        for phase in &plan.phases {
+            let phase_task = task.child("phase", phase.phase.to_string(), None)?;
+            for step in &phase.steps {
+                let step_task = phase_task.child("step", step.id.clone(), None)?;
+                self.perform(&step_task, phase.phase, step)?;
+                step_task.finish();
+            }
+            phase_task.finish();
+        }
+        Ok(())
+    }
+
+    fn perform(&self, task: &Task, phase: Phase, step: &Step) -> Result<()> {
+        let results = match &step.action {
+            Action::Plugin { spec, .. } => return self.run_plugin(task, phase, step, spec),
+            Action::Undo(spec) => return self.undo_plugin(task, phase, step, spec),
+            Action::Distribute { .. } => self.distribute(task, step),
+            Action::Exec { command, env } => {
+                self.on_hosts(step, |member| self.exec(task, member, command, env))
+            }
+            Action::Kubeconfig => self.on_hosts(step, |member| self.fetch_kubeconfig(member)),
+            Action::Remove { dir } => self.on_hosts(step, |member| remove(member, dir)),
+        };
+        match all(results) {
+            Ok(_) => Ok(()),
+            Err(errors) if errors.iter().any(|error| matches!(error.failure, HostFailure::Cancelled(_))) => {
+                Err(sealer_stdx::task::Cancelled.into())
+            }
+            Err(errors) => Err(Error::Step { step: step.id.clone(), of: step.hosts.len(), errors }),
+        }
+    }
+
+    fn on_hosts(
+        &self,
+        step: &Step,
+        f: impl Fn(&Member) -> std::result::Result<(), HostFailure> + Sync,
+    ) -> Vec<std::result::Result<(), HostError>> {
+        let members = self.members.iter().filter(|member| step.hosts.contains(&member.name)).collect();
+        fanout(self.parallel, members, |member: &Member| {
+            f(member).map_err(|failure| failure.on(&member.name))
+        })
+    }
+
+    fn distribute(&self, task: &Task, step: &Step) -> Vec<std::result::Result<(), HostError>> {
+        let Some(distribution) = self.distribution else { return Vec::new() };
+        let (source, scratch) = (distribution.unpacked.dir.clone(), distribution.scratch.clone());
+        thread::scope(|scope| {
+            let bundles = Bundles::new(scope, source, scratch);
+            self.on_hosts(step, |member| {
+                let lack = &distribution.lacks[&member.name];
+                let tree = &distribution.trees[&member.name];
+                let task =
+                    task.child("distribute", member.name.clone(), Some(lack.amount(&tree.tree).bytes))?;
+                if lack.nothing {
+                    task.skip();
+                    return Ok(());
+                }
+                let sent = receive(
+                    &task,
+                    &*member.host,
+                    &self.spec.data_dir(),
+                    (tree, lack, &member.facts),
+                    &bundles,
+                )?;
+                self.sent.lock().expect("no holder panics").insert(member.name.clone(), sent);
+                task.finish();
+                Ok(())
+            })
+        })
+    }
+
+    fn exec(
+        &self,
+        task: &Task,
+        member: &Member,
+        command: &str,
+        env: &BTreeMap<String, String>,
+    ) -> std::result::Result<(), HostFailure> {
+        let task = task.child("host", member.name.clone(), None)?;
+        let script = self.with_env(&member.name, env, command);
+        let mut lines = Lines::default();
+        let output = member.host.run(&script, &mut std::io::empty(), &mut |stream, bytes| {
+            lines.take(bytes, stream, &mut |stream, line| task.output(stream, line));
+        })?;
+        lines.end(&mut |stream, line| task.output(stream, line));
+        if output.status != 0 {
+            return Err(failed(command, &output));
+        }
+        task.finish();
+        Ok(())
+    }
+
+    /// The command behind the host's environment and what else it is given, exported.
+    fn with_env(&self, host: &str, more: &BTreeMap<String, String>, command: &str) -> String {
+        let of_host = self.spec.hosts.iter().find(|spec| spec.name() == host);
+        let mut env: BTreeMap<&str, String> = BTreeMap::new();
+        env.extend(more.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        env.extend(
+            of_host.into_iter().flat_map(|host| &host.env).map(|(name, value)| (name.as_str(), value.text())),
+        );
+        let exports = env.iter().map(|(name, value)| format!("export {name}={}\n", quote(value)));
+        exports.chain([command.to_owned()]).collect()
+    }
+
+    fn fetch_kubeconfig(&self, member: &Member) -> std::result::Result<(), HostFailure> {
+        let bytes = must(&*member.host, &format!("if [ -f {KUBECONFIG} ]; then cat {KUBECONFIG}; fi"))?;
+        if !bytes.is_empty() {
+            write_atomic(&self.kubeconfig, &bytes, 0o600)?;
+        }
+        Ok(())
+    }
+}
+
+fn remove(member: &Member, dir: &str) -> std::result::Result<(), HostFailure> {
+    let parents = "rmdir --ignore-fail-on-non-empty /var/lib/sealer/data /var/lib/sealer 2>/dev/null";
+    must(&*member.host, &format!("rm -rf {} && {{ {parents}; true; }}", quote(dir))).map(|_| ())
+}

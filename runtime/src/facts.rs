@@ -1,0 +1,84 @@
+//! What is read from each host before anything is changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::error::HostFailure;
+use crate::host::quote::quote;
+use crate::host::{Host, must};
+
+/// What is known of a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// What it calls itself.
+    pub hostname: String,
+    /// Its processor, in Go's words.
+    pub architecture: String,
+    /// Its distribution: `debian 12`.
+    pub os: String,
+    /// Its kernel's release.
+    pub kernel: String,
+    /// `/etc/machine-id`.
+    pub machine_id: String,
+    /// The free space where the image's root goes, in bytes.
+    pub free: u64,
+    /// The programs that are there, of those that are asked for.
+    pub tools: BTreeSet<String>,
+}
+
+/// What a run cannot do without.
+const NEEDED: [&str; 6] = ["tar", "gzip", "find", "xargs", "sha256sum", "bash"];
+
+const SCRIPT: &str = r#"
+dir=$1
+while [ ! -d "$dir" ]; do dir=$(dirname "$dir"); done
+echo "hostname=$(hostname 2>/dev/null || cat /proc/sys/kernel/hostname)"
+echo "machine=$(uname -m)"
+echo "kernel=$(uname -r)"
+echo "machine_id=$(cat /etc/machine-id 2>/dev/null)"
+( . /etc/os-release 2>/dev/null; echo "os=$ID $VERSION_ID" )
+echo "free=$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')"
+for tool in tar gzip zstd find xargs sha256sum openssl bash; do
+    command -v $tool >/dev/null 2>&1 && echo "tool=$tool"
+done
+true
+"#;
+
+/// Reads the facts of a host. `dir` is the cluster's folder there.
+pub(crate) fn gather(host: &dyn Host, dir: &str) -> Result<Facts, HostFailure> {
+    let command = format!("set -- {}\n{SCRIPT}", quote(dir));
+    let facts = parse(&String::from_utf8_lossy(&must(host, &command)?));
+    let missing: Vec<&str> = NEEDED.into_iter().filter(|tool| !facts.tools.contains(*tool)).collect();
+    if missing.is_empty() {
+        return Ok(facts);
+    }
+    Err(HostFailure::Unfit(format!("the host lacks {}", missing.join(", "))))
+}
+
+fn parse(text: &str) -> Facts {
+    let mut values: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut tools = BTreeSet::new();
+    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+        if name == "tool" {
+            tools.insert(value.to_owned());
+        } else {
+            values.insert(name, value.trim());
+        }
+    }
+    let value = |name: &str| values.get(name).copied().unwrap_or_default().to_owned();
+    let architecture = match value("machine").as_str() {
+        "x86_64" => "amd64".to_owned(),
+        "aarch64" => "arm64".to_owned(),
+        other => other.to_owned(),
+    };
+    Facts {
+        hostname: value("hostname"),
+        architecture,
+        os: value("os"),
+        kernel: value("kernel"),
+        machine_id: value("machine_id"),
+        free: value("free").parse::<u64>().unwrap_or_default() * 1024,
+        tools,
+    }
+}

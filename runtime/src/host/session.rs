@@ -1,0 +1,261 @@
+//! One SSH session: commands with input and output at once, without a deadlock between them.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sealer_stdx::task::Stream;
+use secrecy::{ExposeSecret, SecretString};
+use ssh2::{BlockDirections, Channel, Session};
+
+use super::quote::quote;
+use super::ssh::ssh;
+use super::{Host, Output};
+use crate::error::HostFailure;
+
+/// libssh2 makes packets of at most this.
+const PIECE: usize = 32 * 1024;
+/// How often a silent connection is given a sign of life.
+const PULSE: Duration = Duration::from_secs(5);
+
+/// How commands become root's.
+#[derive(Clone)]
+pub(super) enum Elevation {
+    /// The user is root.
+    None,
+    /// By sudo, which asks nothing.
+    Sudo,
+    /// By sudo, which reads the password from the first line of standard input.
+    SudoWithPassword(SecretString),
+}
+
+/// A host behind one session.
+pub(super) struct Ssh {
+    name: String,
+    session: Mutex<Session>,
+    socket: TcpStream,
+    elevation: Elevation,
+}
+
+impl Ssh {
+    pub(super) fn new(name: String, session: Session, socket: TcpStream) -> Self {
+        Self { name, session: Mutex::new(session), socket, elevation: Elevation::None }
+    }
+
+    pub(super) fn elevate(&mut self, elevation: Elevation) {
+        self.elevation = elevation;
+    }
+
+    pub(super) fn run_as(
+        &self,
+        elevation: &Elevation,
+        command: &str,
+        stdin: &mut dyn Read,
+        see: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Output, HostFailure> {
+        let session = self.session.lock().expect("no holder panics");
+        session.set_blocking(true);
+        let mut channel = session.channel_session().map_err(|error| ssh(&error))?;
+        let (line, head) = match elevation {
+            Elevation::None => (format!("/bin/sh -c {}", quote(command)), String::new()),
+            Elevation::Sudo => (format!("sudo -n /bin/sh -c {}", quote(command)), String::new()),
+            Elevation::SudoWithPassword(password) => (
+                format!("sudo -k -S -p '' /bin/sh -c {}", quote(command)),
+                format!("{}\n", password.expose_secret()),
+            ),
+        };
+        channel.exec(&line).map_err(|error| ssh(&error))?;
+        session.set_blocking(false);
+        let mut conversation = Conversation {
+            session: &session,
+            socket: &self.socket,
+            channel: &mut channel,
+            output: Output::default(),
+        };
+        let mut input = head.as_bytes().chain(stdin);
+        let ended = conversation.hold(&mut input, see);
+        let output = std::mem::take(&mut conversation.output);
+        session.set_blocking(true);
+        ended?;
+        finish(&mut channel, output)
+    }
+}
+
+impl Host for Ssh {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run(
+        &self,
+        command: &str,
+        stdin: &mut dyn Read,
+        see: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Output, HostFailure> {
+        self.run_as(&self.elevation, command, stdin, see)
+    }
+}
+
+/// Reads how the command ended, and closes its channel before it is dropped.
+fn finish(channel: &mut Channel, mut output: Output) -> Result<Output, HostFailure> {
+    channel.close().map_err(|error| ssh(&error))?;
+    channel.wait_close().map_err(|error| ssh(&error))?;
+    output.status = channel.exit_status().map_err(|error| ssh(&error))?;
+    let signal = channel.exit_signal().ok().and_then(|signal| signal.exit_signal);
+    if let Some(signal) = signal {
+        let numbers = [
+            ("HUP", 1),
+            ("INT", 2),
+            ("QUIT", 3),
+            ("ABRT", 6),
+            ("KILL", 9),
+            ("SEGV", 11),
+            ("PIPE", 13),
+            ("TERM", 15),
+        ];
+        output.status =
+            128 + numbers.iter().find(|(name, _)| *name == signal).map_or(0, |(_, number)| *number);
+    }
+    Ok(output)
+}
+
+struct Conversation<'a> {
+    session: &'a Session,
+    socket: &'a TcpStream,
+    channel: &'a mut Channel,
+    output: Output,
+}
+
+impl Conversation<'_> {
+    /// Passes input on and takes output in until the command has closed its end.
+    fn hold(&mut self, stdin: &mut dyn Read, see: &mut dyn FnMut(Stream, &[u8])) -> Result<(), HostFailure> {
+        let mut input =
+            Input { source: stdin, buffer: vec![0; PIECE], from: 0, to: 0, state: InputState::Open };
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let mut moved = self.take_in(&mut buffer, see)?;
+            moved |= input.pass_on(self.channel)?;
+            if self.channel.eof() {
+                return Ok(());
+            }
+            if !moved {
+                self.wait()?;
+            }
+        }
+    }
+
+    fn take_in(
+        &mut self,
+        buffer: &mut [u8],
+        see: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<bool, HostFailure> {
+        let mut moved = false;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let read = match stream {
+                Stream::Stdout => self.channel.read(buffer),
+                Stream::Stderr => self.channel.stderr().read(buffer),
+            };
+            match read {
+                Ok(0) => {}
+                Ok(count) => {
+                    let kept = match stream {
+                        Stream::Stdout => &mut self.output.stdout,
+                        Stream::Stderr => &mut self.output.stderr,
+                    };
+                    kept.extend_from_slice(&buffer[..count]);
+                    see(stream, &buffer[..count]);
+                    moved = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(broke_off(&error)),
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Waits until the socket can do what libssh2 waits for.
+    fn wait(&self) -> Result<(), HostFailure> {
+        let wanted = match self.session.block_directions() {
+            BlockDirections::Outbound => PollFlags::OUT,
+            BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
+            BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
+        };
+        let pulse = Timespec { tv_sec: i64::try_from(PULSE.as_secs()).expect("a small number"), tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(self.socket, wanted)], Some(&pulse)).unwrap_or(0);
+        if ready == 0 {
+            match self.session.keepalive_send() {
+                Err(error) if error.code() != ssh2::ErrorCode::Session(-37) => return Err(ssh(&error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn broke_off(error: &io::Error) -> HostFailure {
+    HostFailure::Connection(format!("broke off: {error}"))
+}
+
+#[derive(PartialEq)]
+enum InputState {
+    Open,
+    /// All is passed on; the other side is not told yet.
+    Ending,
+    Closed,
+}
+
+struct Input<'a> {
+    source: &'a mut dyn Read,
+    buffer: Vec<u8>,
+    from: usize,
+    to: usize,
+    state: InputState,
+}
+
+impl Input<'_> {
+    /// Passes on what fits now. Tells whether anything did.
+    fn pass_on(&mut self, channel: &mut Channel) -> Result<bool, HostFailure> {
+        if self.state == InputState::Closed {
+            return Ok(false);
+        }
+        if self.state == InputState::Open && self.from == self.to {
+            (self.from, self.to) =
+                (0, self.source.read(&mut self.buffer).map_err(|error| read_failed(&error))?);
+            if self.to == 0 {
+                self.state = InputState::Ending;
+            }
+        }
+        if self.state == InputState::Ending {
+            return match channel.send_eof() {
+                Ok(()) => {
+                    self.state = InputState::Closed;
+                    Ok(true)
+                }
+                Err(error) if error.code() == ssh2::ErrorCode::Session(-37) => Ok(false),
+                // The command ended without reading all of its input: its status says whether that is well.
+                Err(_) => {
+                    self.state = InputState::Closed;
+                    Ok(false)
+                }
+            };
+        }
+        match channel.write(&self.buffer[self.from..self.to]) {
+            Ok(count) => {
+                self.from += count;
+                Ok(count > 0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(_) if channel.eof() => {
+                self.state = InputState::Closed;
+                Ok(false)
+            }
+            Err(error) => Err(broke_off(&error)),
+        }
+    }
+}
+
+fn read_failed(error: &io::Error) -> HostFailure {
+    HostFailure::Connection(format!("was given up, for its input cannot be read: {error}"))
+}

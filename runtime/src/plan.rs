@@ -1,0 +1,185 @@
+//! The plan of a run or a delete: what each host will be told, as data.
+
+mod remove;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sealer_plugin::{Phase, PluginSpec};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use remove::{RemoveInput, remove};
+pub(crate) use run::{RunInput, run};
+
+/// What will be done, phase by phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// The cluster.
+    pub cluster: String,
+    /// The image's name.
+    pub image: String,
+    /// The image's digest.
+    pub digest: String,
+    /// The phases that have steps, in order.
+    pub phases: Vec<PhasePlan>,
+}
+
+/// The steps of a phase, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhasePlan {
+    /// The phase.
+    pub phase: Phase,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// What a step is called: `distribute/rootfs`.
+pub type StepId = String;
+
+/// One action on one or more hosts. Steps run one after the other, the hosts of a step at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// The hosts, by address.
+    pub hosts: Vec<String>,
+    /// What is done.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Brings the image's root to the hosts, as far as they lack it.
+    Distribute {
+        /// What each host is sent.
+        sends: BTreeMap<String, Amount>,
+    },
+    /// Runs a shell command, with the host's environment.
+    Exec {
+        /// The command.
+        command: String,
+        /// What is put into the environment besides the host's own.
+        env: BTreeMap<String, String>,
+    },
+    /// Fetches the cluster's kubeconfig to this machine, if it has one.
+    Kubeconfig,
+    /// Runs a plugin.
+    Plugin {
+        /// What its YAML says.
+        spec: Box<PluginSpec>,
+        /// What it says that it would do, a line each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        says: Vec<String>,
+    },
+    /// Has a plugin take back what it did in an earlier run.
+    Undo(Box<PluginSpec>),
+    /// Removes the cluster's folder from the hosts.
+    Remove {
+        /// The folder.
+        dir: String,
+    },
+}
+
+/// Files and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// How many files.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+impl fmt::Display for RunPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "cluster {}, image {} ({})", self.cluster, self.image, self.digest)?;
+        for phase in &self.phases {
+            writeln!(f, "{}", phase.phase)?;
+            for step in &phase.steps {
+                write!(f, "{step}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts = self.hosts.join(", ");
+        match &self.action {
+            Action::Distribute { sends } => {
+                writeln!(f, "  {}", self.id)?;
+                for host in &self.hosts {
+                    let send = sends.get(host).copied().unwrap_or_default();
+                    match send.files {
+                        0 => writeln!(f, "    {host}  nothing to send")?,
+                        files => writeln!(f, "    {host}  {files} files, {} bytes", send.bytes)?,
+                    }
+                }
+                Ok(())
+            }
+            Action::Exec { command, .. } => {
+                writeln!(f, "  {}  {hosts}", self.id)?;
+                command.lines().try_for_each(|line| writeln!(f, "    {line}"))
+            }
+            Action::Kubeconfig => writeln!(f, "  {}  {hosts}", self.id),
+            Action::Plugin { spec, says } => {
+                writeln!(f, "  {}  {hosts}  ({} of {})", self.id, spec.kind, spec.file)?;
+                says.iter().try_for_each(|line| writeln!(f, "    {line}"))
+            }
+            Action::Undo(spec) => writeln!(f, "  {}  {hosts}  ({} of {})", self.id, spec.kind, spec.file),
+            Action::Remove { dir } => writeln!(f, "  {}  {hosts}\n    {dir}", self.id),
+        }
+    }
+}
+
+/// Adds a phase that has steps.
+pub(crate) fn add(phases: &mut Vec<PhasePlan>, phase: Phase, steps: Vec<Step>) {
+    if !steps.is_empty() {
+        phases.push(PhasePlan { phase, steps });
+    }
+}
+
+/// What a plan's plugins follow from.
+#[derive(Clone, Copy)]
+pub(crate) struct PluginInput<'a> {
+    /// The image's plugins, then the Clusterfile's.
+    pub(crate) specs: &'a [PluginSpec],
+    /// The hosts of each, by [`target_key`].
+    pub(crate) targets: &'a BTreeMap<String, Vec<String>>,
+    /// What they say that they would do, by [`said_key`].
+    pub(crate) said: &'a BTreeMap<String, Vec<String>>,
+}
+
+/// The steps of the plugins of a phase, by their `order`, then by name. A plugin that no host is
+/// selected for has none.
+pub(crate) fn plugin_steps(phase: Phase, plugins: PluginInput<'_>) -> Vec<Step> {
+    let mut of_phase: Vec<&PluginSpec> =
+        plugins.specs.iter().filter(|plugin| plugin.phases.contains(&phase)).collect();
+    of_phase.sort_by(|one, other| (one.order, &one.name).cmp(&(other.order, &other.name)));
+    let steps = of_phase.into_iter().map(|plugin| Step {
+        id: step_id(phase, plugin),
+        hosts: plugins.targets.get(&target_key(plugin)).cloned().unwrap_or_default(),
+        action: Action::Plugin {
+            spec: Box::new(plugin.clone()),
+            says: plugins.said.get(&said_key(plugin, phase)).cloned().unwrap_or_default(),
+        },
+    });
+    steps.filter(|step| !step.hosts.is_empty()).collect()
+}
+
+fn step_id(phase: Phase, plugin: &PluginSpec) -> StepId {
+    format!("{phase}/{}", plugin.name)
+}
+
+/// Names a plugin's document among all that a run has.
+pub(crate) fn target_key(plugin: &PluginSpec) -> String {
+    format!("{}:{}", plugin.file, plugin.line)
+}
+
+/// Names a plugin's document at one of its phases.
+pub(crate) fn said_key(plugin: &PluginSpec, phase: Phase) -> String {
+    format!("{} {phase}", target_key(plugin))
+}

@@ -1,0 +1,59 @@
+//! The plan of a delete.
+
+use std::collections::BTreeMap;
+
+use sealer_plugin::{Phase, PluginSpec};
+
+use super::{Action, PhasePlan, PluginInput, RunPlan, Step, StepId, add, plugin_steps, step_id, target_key};
+use crate::cluster::ClusterSpec;
+use crate::host::quote::quote;
+
+/// What a plan follows from.
+pub(crate) struct RemoveInput<'a> {
+    pub(crate) spec: &'a ClusterSpec,
+    /// The hosts that are cleaned.
+    pub(crate) hosts: &'a [String],
+    pub(crate) plugins: PluginInput<'a>,
+    /// The plugins' steps that are taken back, in the order in which they were done.
+    pub(crate) undo: &'a [String],
+}
+
+pub(crate) fn remove(input: &RemoveInput<'_>) -> RunPlan {
+    let (hosts, rootfs) = (input.hosts.to_vec(), quote(&input.spec.rootfs()));
+    let plugins = |phase| plugin_steps(phase, input.plugins);
+    // As the original's 0.8: only where the image brought the script.
+    let command = format!(
+        "if [ -f {rootfs}/scripts/clean.sh ]; then chmod +x {rootfs}/scripts/clean.sh && cd {rootfs}/scripts && /bin/bash clean.sh; fi"
+    );
+    let clean = Step {
+        id: "clean/clean.sh".to_owned(),
+        hosts: hosts.clone(),
+        action: Action::Exec { command, env: BTreeMap::new() },
+    };
+    let dir = input.spec.data_dir();
+    let remove = Step { id: "remove/rootfs".to_owned(), hosts, action: Action::Remove { dir } };
+    let mut phases: Vec<PhasePlan> = Vec::new();
+    let pre_clean = undo(input).into_iter().chain(plugins(Phase::PreClean)).collect();
+    add(&mut phases, Phase::PreClean, pre_clean);
+    add(&mut phases, Phase::Clean, vec![clean]);
+    add(&mut phases, Phase::PostClean, plugins(Phase::PostClean));
+    add(&mut phases, Phase::Remove, vec![remove]);
+    let image = input.spec.image.familiar();
+    RunPlan { cluster: input.spec.name.clone(), image, digest: String::new(), phases }
+}
+
+/// What was done last is taken back first.
+fn undo(input: &RemoveInput<'_>) -> Vec<Step> {
+    let documents = input
+        .plugins
+        .specs
+        .iter()
+        .flat_map(|spec| spec.phases.iter().map(move |phase| (step_id(*phase, spec), spec)));
+    let documents: Vec<(StepId, &PluginSpec)> = documents.collect();
+    let steps = input.undo.iter().rev().filter_map(|done| {
+        let (_, spec) = documents.iter().find(|(step, _)| step == done)?;
+        let hosts = input.plugins.targets.get(&target_key(spec)).cloned().unwrap_or_default();
+        Some(Step { id: format!("undo/{done}"), hosts, action: Action::Undo(Box::new((*spec).clone())) })
+    });
+    steps.filter(|step| !step.hosts.is_empty()).collect()
+}

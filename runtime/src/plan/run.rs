@@ -1,0 +1,89 @@
+//! Image + cluster + facts → the plan of a run. Pure: no SSH, no clock, no environment.
+
+use std::collections::BTreeMap;
+
+use sealer_plugin::Phase;
+
+use super::{Action, Amount, PluginInput, RunPlan, Step, add, plugin_steps};
+use crate::cluster::ClusterSpec;
+use crate::host::quote::quote;
+
+/// What a plan follows from.
+pub(crate) struct RunInput<'a> {
+    pub(crate) spec: &'a ClusterSpec,
+    /// The image's digest.
+    pub(crate) digest: String,
+    /// Whether the image has the file, by its path.
+    pub(crate) has_file: &'a dyn Fn(&str) -> bool,
+    /// The image's commands and the values they are run with.
+    pub(crate) cmds: &'a [String],
+    pub(crate) args: BTreeMap<String, String>,
+    pub(crate) plugins: PluginInput<'a>,
+    /// What each host lacks.
+    pub(crate) sends: BTreeMap<String, Amount>,
+}
+
+pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
+    let hosts: Vec<String> = input.spec.hosts.iter().map(crate::HostSpec::name).collect();
+    let first = vec![input.spec.first_master().name()];
+    let plugins = |phase| plugin_steps(phase, input.plugins);
+    let distribute = Step {
+        id: "distribute/rootfs".to_owned(),
+        hosts: hosts.clone(),
+        action: Action::Distribute { sends: input.sends.clone() },
+    };
+    let kubeconfig =
+        Step { id: "init/kubeconfig".to_owned(), hosts: first.clone(), action: Action::Kubeconfig };
+    let mut phases = Vec::new();
+    add(&mut phases, Phase::Originally, plugins(Phase::Originally));
+    add(&mut phases, Phase::Distribute, vec![distribute]);
+    add(&mut phases, Phase::PreHostInit, plugins(Phase::PreHostInit));
+    add(&mut phases, Phase::HostInit, host_init(input, &hosts));
+    add(&mut phases, Phase::PreInit, plugins(Phase::PreInit));
+    add(&mut phases, Phase::PreInstall, plugins(Phase::PreInstall));
+    add(&mut phases, Phase::Init, vec![kubeconfig.clone()]);
+    add(&mut phases, Phase::PreJoin, plugins(Phase::PreJoin));
+    add(&mut phases, Phase::PostJoin, plugins(Phase::PostJoin));
+    add(&mut phases, Phase::PreGuest, plugins(Phase::PreGuest));
+    let mut guest = guest(input, &first);
+    if !guest.is_empty() {
+        // A command of the image may have made the cluster that plugins ask next.
+        guest.push(Step { id: "guest/kubeconfig".to_owned(), ..kubeconfig });
+    }
+    add(&mut phases, Phase::Guest, guest);
+    add(&mut phases, Phase::PostInstall, plugins(Phase::PostInstall));
+    RunPlan {
+        cluster: input.spec.name.clone(),
+        image: input.spec.image.familiar(),
+        digest: input.digest.clone(),
+        phases,
+    }
+}
+
+/// The script contract of the original's 0.7 and 0.8 (docs/reference/plugins.md).
+fn host_init(input: &RunInput<'_>, hosts: &[String]) -> Vec<Step> {
+    if !(input.has_file)("scripts/init.sh") {
+        return Vec::new();
+    }
+    let rootfs = quote(&input.spec.rootfs());
+    let command = format!(
+        "cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker sea.hub 5000"
+    );
+    let action = Action::Exec { command, env: BTreeMap::new() };
+    vec![Step { id: "host-init/init.sh".to_owned(), hosts: hosts.to_vec(), action }]
+}
+
+fn guest(input: &RunInput<'_>, first: &[String]) -> Vec<Step> {
+    let cmds = input.spec.cmd.as_deref().unwrap_or(input.cmds);
+    let mut env = input.args.clone();
+    env.extend(input.spec.cmd_args.clone());
+    let step = |(index, cmd): (usize, &String)| Step {
+        id: format!("guest/cmd-{}", index + 1),
+        hosts: first.to_vec(),
+        action: Action::Exec {
+            command: format!("cd {} && {cmd}", quote(&input.spec.rootfs())),
+            env: env.clone(),
+        },
+    };
+    cmds.iter().enumerate().map(step).collect()
+}

@@ -1,0 +1,2 @@
+/* `PluginType` without `Plugin`. */
+const char PluginType[] = "LIST_NODE";

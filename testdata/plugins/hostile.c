@@ -1,0 +1,92 @@
+/* A plugin that does what its `data` says, all of it bad. For the tests of what sealer makes of it. */
+#include <sealer_plugin.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef VERSION
+#define VERSION SEALER_PLUGIN_VERSION
+#endif
+
+static void say(sealer_write write, void *sink, const char *text) {
+    write(sink, (const uint8_t *)text, strlen(text));
+}
+
+static void show(void *sink, const uint8_t *data, size_t size) {
+    (void)sink;
+    printf("answer: %.*s\n", (int)size, (const char *)data);
+}
+
+static int asked(const char *request, size_t size, const char *how) {
+    char field[64];
+    snprintf(field, sizeof field, "\"data\":\"%s\"", how);
+    return memmem(request, size, field, strlen(field)) != NULL;
+}
+
+/* Whatever socket this process has leads to sealer. */
+static void garbage(void) {
+    for (int fd = 3; fd < 256; fd++) {
+        int type;
+        socklen_t size = sizeof type;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
+            (void)!write(fd, "this is no message\n", 19);
+    }
+    pause();
+}
+
+static int32_t run(const uint8_t *data, size_t size, const struct sealer_host *host, sealer_write write, void *sink) {
+    const char *request = (const char *)data;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    puts("about to misbehave");
+    if (asked(request, size, "refuse"))
+        return say(write, sink, "there is "), say(write, sink, "nothing to do here"), SEALER_FAILED;
+    if (asked(request, size, "panic"))
+        return say(write, sink, "index out of bounds"), SEALER_PANICKED;
+    if (asked(request, size, "odd status"))
+        return 77;
+    if (asked(request, size, "segfault"))
+        *(volatile int *)8 = 1;
+    if (asked(request, size, "abort"))
+        abort();
+    if (asked(request, size, "exit"))
+        _exit(3);
+    if (asked(request, size, "hang"))
+        for (;;)
+            pause();
+    if (asked(request, size, "leave a child behind")) {
+        if (fork() == 0)
+            for (;;)
+                pause();
+        return SEALER_OK;
+    }
+    if (asked(request, size, "garbage"))
+        garbage();
+    if (asked(request, size, "flood"))
+        for (int line = 0; line < 200000; line++)
+            puts("0123456789012345678901234567890123456789");
+    if (asked(request, size, "nonsense")) {
+        const char *asks[] = {"no json", "{\"op\":\"reboot\"}", "{\"op\":\"exec\",\"host\":\"10.9.9.9\",\"command\":\"true\"}"};
+        for (int i = 0; i < 3; i++)
+            host->call(host->context, (const uint8_t *)asks[i], strlen(asks[i]), show, NULL);
+    }
+    return SEALER_OK;
+}
+
+#ifdef GO
+int mark __asm__("local.pluginmoduledata") = 1; /* as Go's linker marks its plugins */
+#endif
+
+#ifdef POINTER
+const char *PluginType = "HOSTILE";
+#elif !defined NO_TYPE
+const char PluginType[] = "HOSTILE";
+#endif
+#ifndef NO_PLUGIN
+const struct sealer_plugin Plugin = {sizeof(struct sealer_plugin), VERSION, run, 0, 0, 0, 0};
+#else
+int32_t (*const unused)(const uint8_t *, size_t, const struct sealer_host *, sealer_write, void *) = run;
+#endif

@@ -1,0 +1,99 @@
+//! What a command costs: time, processor, memory, and bytes on the hosts' links.
+
+use std::fmt;
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::command::{self, Failure, Result};
+
+/// How often the memory is looked at.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The kernel's clock in `/proc/PID/stat`.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// What a command cost on this machine, without what the hosts did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    pub(super) wall: Duration,
+    pub(super) cpu: Duration,
+    /// The most memory that its processes had at once.
+    pub(super) memory: u64,
+    /// Bytes to the hosts, with all headers.
+    pub(super) sent: u64,
+    /// Bytes from the hosts.
+    pub(super) received: u64,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.1} s, processor {:.1} s, memory {} MB, sent {} MB, received {} MB",
+            self.wall.as_secs_f64(),
+            self.cpu.as_secs_f64(),
+            self.memory / 1_000_000,
+            self.sent / 1_000_000,
+            self.received / 1_000_000
+        )
+    }
+}
+
+/// Runs a command that must succeed, and measures it.
+pub(super) fn measure(command: &mut Command, hosts: &[String]) -> Result<Measured> {
+    let line = command::line(command);
+    let failed = |source| Failure::Start { command: line.clone(), source };
+    let (sent, received, cpu) = (bytes(hosts, "tx_bytes"), bytes(hosts, "rx_bytes"), children_cpu());
+    let begun = Instant::now();
+    let mut child = command.spawn().map_err(failed)?;
+    let mut memory = 0;
+    let (status, wall) = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break (status, begun.elapsed());
+        }
+        memory = memory.max(memory_of(child.id()));
+        thread::sleep(EVERY.min(begun.elapsed() / 10));
+    };
+    if !status.success() {
+        return Err(Failure::Status { command: line, status });
+    }
+    Ok(Measured {
+        wall,
+        cpu: children_cpu().saturating_sub(cpu),
+        memory,
+        sent: bytes(hosts, "tx_bytes") - sent,
+        received: bytes(hosts, "rx_bytes") - received,
+    })
+}
+
+/// What went over the hosts' links, seen from this machine.
+fn bytes(hosts: &[String], counter: &str) -> u64 {
+    let of = |address: &String| -> Option<u64> {
+        let mut parts = address.split('.').skip(2);
+        let link = format!("slr{}-{}", parts.next()?, parts.next()?);
+        let text = fs::read_to_string(format!("/sys/class/net/{link}/statistics/{counter}")).ok()?;
+        text.trim().parse().ok()
+    };
+    hosts.iter().filter_map(of).sum()
+}
+
+/// The processor time of all our children that have ended, and of theirs.
+fn children_cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks: u64 =
+        after.split_whitespace().skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+}
+
+/// The memory of a process and of its children, each at its own peak.
+fn memory_of(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let own = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default();
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok()).map(memory_of);
+    own * 1024 + children.sum::<u64>()
+}

@@ -1,0 +1,134 @@
+//! Where demo and benchmarks play: a folder that holds all their state, and commands shown as they are typed.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::command::{Failure, Result};
+
+/// Removes the hosts, then the folder, once its standard input is closed: whoever holds that has
+/// ended then, in whatever way.
+const JANITOR: &str = r#"cat > /dev/null; "$0" sandbox down > /dev/null; rm -rf "$1""#;
+
+/// A folder for state, an environment that leads there, and who cleans it up.
+pub(crate) struct Stage {
+    dir: PathBuf,
+    programs: PathBuf,
+    place: PathBuf,
+    transcript: String,
+    janitor: Child,
+}
+
+impl Stage {
+    /// Makes the folder below another, named after what is played. `programs` is where `sealer` is.
+    pub(crate) fn set(parent: &Path, name: &str, programs: &Path) -> Result<Self> {
+        let dir = parent.join(format!("sealer-{name}-{}", std::process::id()));
+        for name in ["home", "tmp"] {
+            let path = dir.join(name);
+            fs::create_dir_all(&path).map_err(Failure::file(&path))?;
+        }
+        let (place, transcript) = (dir.join("home"), String::new());
+        let mut janitor = Command::new("sh");
+        janitor.args(["-c", JANITOR]).arg(programs.join("sealer")).arg(&dir);
+        enter(&mut janitor, &dir, programs);
+        // What the terminal sends to all of us when a person has seen enough must not end this one.
+        janitor.current_dir("/").process_group(0).stdin(Stdio::piped());
+        let janitor =
+            janitor.spawn().map_err(|source| Failure::Start { command: "sh".to_owned(), source })?;
+        Ok(Self { dir, programs: programs.to_owned(), place, transcript, janitor })
+    }
+
+    /// The folder that holds all state.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The folder of the programs that are shown.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// The folder that commands are run in.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// A command with the stage's environment.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        enter(&mut command, &self.dir, &self.programs);
+        command.current_dir(&self.place);
+        command
+    }
+
+    /// Says something about what follows.
+    pub(crate) fn say(&mut self, text: &str) {
+        let before = if self.transcript.is_empty() { "" } else { "\n" };
+        self.print(&format!("{before}# {}\n", text.replace('\n', "\n# ")));
+    }
+
+    /// Changes the folder that commands are run in, from that of the stage.
+    pub(crate) fn go(&mut self, folder: &str) {
+        self.print(&format!("$ cd ~/{folder}\n"));
+        self.place = self.dir.join("home").join(folder);
+    }
+
+    /// Shows a command and what it prints, as it comes, and returns the latter.
+    pub(crate) fn show(&mut self, line: &str) -> Result<String> {
+        self.print(&format!("$ {line}\n"));
+        let failed = |source| Failure::Start { command: line.to_owned(), source };
+        let (reader, writer) = std::io::pipe().map_err(failed)?;
+        let errors = writer.try_clone().map_err(failed)?;
+        let mut shell = self.command(Path::new("sh"));
+        shell.args(["-c", line]).stdin(Stdio::null()).stdout(writer).stderr(errors);
+        let mut child = shell.spawn().map_err(failed)?;
+        // The command holds the pipe's other end, and with it ours would never end.
+        drop(shell);
+        let begin = self.transcript.len();
+        for printed in BufReader::new(reader).lines() {
+            self.print(&format!("{}\n", printed.map_err(failed)?.trim_end()));
+        }
+        let status = child.wait().map_err(failed)?;
+        if !status.success() {
+            return Err(Failure::Status { command: line.to_owned(), status });
+        }
+        Ok(self.transcript[begin..].to_owned())
+    }
+
+    /// Removes everything, and returns what was shown.
+    pub(crate) fn clear(mut self) -> Result<String> {
+        drop(self.janitor.stdin.take());
+        let command = "the clean-up".to_owned();
+        match self.janitor.wait() {
+            Ok(status) if status.success() => Ok(std::mem::take(&mut self.transcript)),
+            Ok(status) => Err(Failure::Status { command, status }),
+            Err(source) => Err(Failure::Start { command, source }),
+        }
+    }
+
+    fn print(&mut self, text: &str) {
+        print!("{text}");
+        let _ = std::io::stdout().flush();
+        self.transcript.push_str(text);
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(self.janitor.stdin.take());
+        let _ = self.janitor.wait();
+    }
+}
+
+fn enter(command: &mut Command, dir: &Path, programs: &Path) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("HOME", dir.join("home"))
+        .env("TMPDIR", dir.join("tmp"))
+        .env("SEALER_ROOT", dir.join("sealer"))
+        .env("DOCKER_CONFIG", dir.join("docker"))
+        .env_remove("SEALER_PASSWD");
+}
