@@ -156,11 +156,8 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
 fn plan(spec: &ClusterSpec, documents: &[PluginSpec], targets: &BTreeMap<String, Vec<String>>) -> RunPlan {
     let said = BTreeMap::new();
     let input = PluginInput { specs: documents, targets, said: &said };
-    let kubeconfig = Step {
-        id: "init/kubeconfig".to_owned(),
-        hosts: vec![spec.first_master().name()],
-        action: Action::Kubeconfig,
-    };
+    let first = vec![spec.first_master().name()];
+    let kubeconfig = Step::new("init/kubeconfig", first, Action::Kubeconfig);
     let mut phases = vec![PhasePlan { phase: Phase::Init, steps: vec![kubeconfig] }];
     for phase in Phase::WITH_PLUGINS {
         plan::add(&mut phases, phase, plan::plugin_steps(phase, input));

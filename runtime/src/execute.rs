@@ -21,7 +21,7 @@ use crate::distribute::{Bundles, HostTree, Lack, receive};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::facts::Facts;
 use crate::host::quote::quote;
-use crate::host::{Host, failed, must};
+use crate::host::{Host, exec, failed, must};
 use crate::plan::{Action, RunPlan, Step};
 use lines::Lines;
 pub(crate) use plugins::{cluster, invocation};
@@ -80,10 +80,10 @@ impl Crew<'_> {
             Action::Undo(spec) => return self.undo_plugin(task, phase, step, spec),
             Action::Distribute { .. } => self.distribute(task, step),
             Action::Exec { command, env } => {
-                self.on_hosts(step, |member| self.exec(task, member, command, env))
+                self.on_hosts(task, step, |member| self.exec(task, member, command, env))
             }
-            Action::Kubeconfig => self.on_hosts(step, |member| self.fetch_kubeconfig(member)),
-            Action::Remove { dir } => self.on_hosts(step, |member| remove(member, dir)),
+            Action::Kubeconfig => self.on_hosts(task, step, |member| self.fetch_kubeconfig(member)),
+            Action::Remove { dir } => self.on_hosts(task, step, |member| remove(member, dir)),
         };
         match all(results) {
             Ok(_) => Ok(()),
@@ -94,14 +94,23 @@ impl Crew<'_> {
         }
     }
 
+    /// Calls `f` for the hosts of a step where its probe does not find it done.
     fn on_hosts(
         &self,
+        task: &Task,
         step: &Step,
         f: impl Fn(&Member) -> std::result::Result<(), HostFailure> + Sync,
     ) -> Vec<std::result::Result<(), HostError>> {
         let members = self.members.iter().filter(|member| step.hosts.contains(&member.name)).collect();
+        let once = |member: &Member| {
+            if is_done(member, step)? {
+                task.child("host", member.name.clone(), Some(0))?.skip();
+                return Ok(());
+            }
+            f(member)
+        };
         fanout(self.parallel, members, |member: &Member| {
-            f(member).map_err(|failure| failure.on(&member.name))
+            once(member).map_err(|failure| failure.on(&member.name))
         })
     }
 
@@ -110,7 +119,7 @@ impl Crew<'_> {
         let (source, scratch) = (distribution.unpacked.dir.clone(), distribution.scratch.clone());
         thread::scope(|scope| {
             let bundles = Bundles::new(scope, source, scratch);
-            self.on_hosts(step, |member| {
+            self.on_hosts(task, step, |member| {
                 let lack = &distribution.lacks[&member.name];
                 let tree = &distribution.trees[&member.name];
                 let task =
@@ -172,6 +181,14 @@ impl Crew<'_> {
             write_atomic(&self.kubeconfig, &bytes, 0o600)?;
         }
         Ok(())
+    }
+}
+
+/// Asks the step's probe whether the host has it already.
+fn is_done(member: &Member, step: &Step) -> std::result::Result<bool, HostFailure> {
+    match &step.unless {
+        Some(probe) => Ok(exec(&*member.host, probe)?.status == 0),
+        None => Ok(false),
     }
 }
 

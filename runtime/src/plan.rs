@@ -44,6 +44,9 @@ pub struct Step {
     pub id: StepId,
     /// The hosts, by address.
     pub hosts: Vec<String>,
+    /// A shell command that succeeds on a host where the step is done already: there it is not done again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
     /// What is done.
     pub action: Action,
 }
@@ -107,6 +110,26 @@ impl fmt::Display for RunPlan {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_action(f)?;
+        self.unless.iter().try_for_each(|probe| writeln!(f, "    unless {probe}"))
+    }
+}
+
+impl Step {
+    /// Makes a step that is done on its hosts whatever they have already.
+    #[must_use]
+    pub fn new(id: impl Into<StepId>, hosts: Vec<String>, action: Action) -> Self {
+        Self { id: id.into(), hosts, unless: None, action }
+    }
+
+    /// Guards the step: where `probe`, a shell command, succeeds, it is done already.
+    #[must_use]
+    pub fn unless(mut self, probe: impl Into<String>) -> Self {
+        self.unless = Some(probe.into());
+        self
+    }
+
+    fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = self.hosts.join(", ");
         match &self.action {
             Action::Distribute { sends } => {
@@ -159,13 +182,10 @@ pub(crate) fn plugin_steps(phase: Phase, plugins: PluginInput<'_>) -> Vec<Step> 
     let mut of_phase: Vec<&PluginSpec> =
         plugins.specs.iter().filter(|plugin| plugin.phases.contains(&phase)).collect();
     of_phase.sort_by(|one, other| (one.order, &one.name).cmp(&(other.order, &other.name)));
-    let steps = of_phase.into_iter().map(|plugin| Step {
-        id: step_id(phase, plugin),
-        hosts: plugins.targets.get(&target_key(plugin)).cloned().unwrap_or_default(),
-        action: Action::Plugin {
-            spec: Box::new(plugin.clone()),
-            says: plugins.said.get(&said_key(plugin, phase)).cloned().unwrap_or_default(),
-        },
+    let steps = of_phase.into_iter().map(|plugin| {
+        let hosts = plugins.targets.get(&target_key(plugin)).cloned().unwrap_or_default();
+        let says = plugins.said.get(&said_key(plugin, phase)).cloned().unwrap_or_default();
+        Step::new(step_id(phase, plugin), hosts, Action::Plugin { spec: Box::new(plugin.clone()), says })
     });
     steps.filter(|step| !step.hosts.is_empty()).collect()
 }
@@ -182,4 +202,22 @@ pub(crate) fn target_key(plugin: &PluginSpec) -> String {
 /// Names a plugin's document at one of its phases.
 pub(crate) fn said_key(plugin: &PluginSpec, phase: Phase) -> String {
     format!("{} {phase}", target_key(plugin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guarded_step_shows_its_probe_and_keeps_it_in_the_plan() {
+        let action = Action::Exec { command: "kubeadm init".to_owned(), env: BTreeMap::new() };
+        let step = Step::new("init/kubeadm", vec!["10.0.0.1".to_owned()], action)
+            .unless("test -f /etc/kubernetes/admin.conf");
+        assert_eq!(
+            step.to_string(),
+            "  init/kubeadm  10.0.0.1\n    kubeadm init\n    unless test -f /etc/kubernetes/admin.conf\n"
+        );
+        let text = serde_json::to_string(&step).unwrap();
+        assert_eq!(serde_json::from_str::<Step>(&text).unwrap(), step);
+    }
 }

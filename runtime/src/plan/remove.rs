@@ -25,13 +25,8 @@ pub(crate) fn remove(input: &RemoveInput<'_>) -> RunPlan {
     let command = format!(
         "if [ -f {rootfs}/scripts/clean.sh ]; then chmod +x {rootfs}/scripts/clean.sh && cd {rootfs}/scripts && /bin/bash clean.sh; fi"
     );
-    let clean = Step {
-        id: "clean/clean.sh".to_owned(),
-        hosts: hosts.clone(),
-        action: Action::Exec { command, env: BTreeMap::new() },
-    };
-    let dir = input.spec.data_dir();
-    let remove = Step { id: "remove/rootfs".to_owned(), hosts, action: Action::Remove { dir } };
+    let clean = Step::new("clean/clean.sh", hosts.clone(), Action::Exec { command, env: BTreeMap::new() });
+    let remove = Step::new("remove/rootfs", hosts, Action::Remove { dir: input.spec.data_dir() });
     let mut phases: Vec<PhasePlan> = Vec::new();
     let pre_clean = undo(input).into_iter().chain(plugins(Phase::PreClean)).collect();
     add(&mut phases, Phase::PreClean, pre_clean);
@@ -53,7 +48,8 @@ fn undo(input: &RemoveInput<'_>) -> Vec<Step> {
     let steps = input.undo.iter().rev().filter_map(|done| {
         let (_, spec) = documents.iter().find(|(step, _)| step == done)?;
         let hosts = input.plugins.targets.get(&target_key(spec)).cloned().unwrap_or_default();
-        Some(Step { id: format!("undo/{done}"), hosts, action: Action::Undo(Box::new((*spec).clone())) })
+        let action = Action::Undo(Box::new((*spec).clone()));
+        Some(Step::new(format!("undo/{done}"), hosts, action))
     });
     steps.filter(|step| !step.hosts.is_empty()).collect()
 }

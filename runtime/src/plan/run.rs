@@ -27,13 +27,9 @@ pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
     let hosts: Vec<String> = input.spec.hosts.iter().map(crate::HostSpec::name).collect();
     let first = vec![input.spec.first_master().name()];
     let plugins = |phase| plugin_steps(phase, input.plugins);
-    let distribute = Step {
-        id: "distribute/rootfs".to_owned(),
-        hosts: hosts.clone(),
-        action: Action::Distribute { sends: input.sends.clone() },
-    };
-    let kubeconfig =
-        Step { id: "init/kubeconfig".to_owned(), hosts: first.clone(), action: Action::Kubeconfig };
+    let sends = Action::Distribute { sends: input.sends.clone() };
+    let distribute = Step::new("distribute/rootfs", hosts.clone(), sends);
+    let kubeconfig = Step::new("init/kubeconfig", first.clone(), Action::Kubeconfig);
     let mut phases = Vec::new();
     add(&mut phases, Phase::Originally, plugins(Phase::Originally));
     add(&mut phases, Phase::Distribute, vec![distribute]);
@@ -70,20 +66,17 @@ fn host_init(input: &RunInput<'_>, hosts: &[String]) -> Vec<Step> {
         "cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker sea.hub 5000"
     );
     let action = Action::Exec { command, env: BTreeMap::new() };
-    vec![Step { id: "host-init/init.sh".to_owned(), hosts: hosts.to_vec(), action }]
+    vec![Step::new("host-init/init.sh", hosts.to_vec(), action)]
 }
 
 fn guest(input: &RunInput<'_>, first: &[String]) -> Vec<Step> {
     let cmds = input.spec.cmd.as_deref().unwrap_or(input.cmds);
     let mut env = input.args.clone();
     env.extend(input.spec.cmd_args.clone());
-    let step = |(index, cmd): (usize, &String)| Step {
-        id: format!("guest/cmd-{}", index + 1),
-        hosts: first.to_vec(),
-        action: Action::Exec {
-            command: format!("cd {} && {cmd}", quote(&input.spec.rootfs())),
-            env: env.clone(),
-        },
+    let step = |(index, cmd): (usize, &String)| {
+        let command = format!("cd {} && {cmd}", quote(&input.spec.rootfs()));
+        let action = Action::Exec { command, env: env.clone() };
+        Step::new(format!("guest/cmd-{}", index + 1), first.to_vec(), action)
     };
     cmds.iter().enumerate().map(step).collect()
 }
