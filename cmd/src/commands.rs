@@ -13,6 +13,7 @@ mod plugin;
 mod plugin_host;
 mod pull;
 mod push;
+mod resume;
 mod rmi;
 mod run;
 mod sandbox;
@@ -45,6 +46,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Logout(args) => logout::run(&args, settings),
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
+        Command::Resume(args) => resume::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
         Command::Plugin(command) => plugin::run(&command, settings),
         Command::Sandbox(command) => sandbox::run(&command, settings),

@@ -143,6 +143,7 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
         parallel: request.parallel,
         version: world.version,
         sent: Mutex::default(),
+        record: None,
     };
     crew.execute(task, &plan)?;
     let steps = plan.phases.iter().flat_map(|phase| &phase.steps);

@@ -76,7 +76,7 @@ impl Default for SshSpec {
 pub type Env = BTreeMap<String, Value>;
 
 /// A variable's value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// One.

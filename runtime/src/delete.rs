@@ -65,23 +65,11 @@ impl DeleteRequest {
     /// # Errors
     /// When there is no such cluster or host, or the first master is to go alone.
     pub fn look(&self, world: &World<'_>) -> Result<(String, Vec<String>)> {
-        let name = self.name(world)?;
+        let name = state::pick(&world.clusters(), self.cluster.as_deref())?;
         let text = state::read(&world.clusters(), &name)?;
         let spec = clusterfile::parse("Clusterfile", &text, &self.defaults).map_err(Error::Input)?;
         let hosts = self.hosts(&spec)?;
         Ok((name, hosts))
-    }
-
-    fn name(&self, world: &World<'_>) -> Result<String> {
-        let known = state::names(&world.clusters());
-        let none = |reason: String| Err(Error::NoCluster { reason, known: known.clone() });
-        match (&self.cluster, known.as_slice()) {
-            (Some(name), _) if known.contains(name) => Ok(name.clone()),
-            (Some(name), _) => none(format!("there is no cluster `{name}`")),
-            (None, [only]) => Ok(only.clone()),
-            (None, []) => none("there is no cluster".to_owned()),
-            (None, _) => none("there are several clusters".to_owned()),
-        }
     }
 
     fn hosts(&self, spec: &ClusterSpec) -> Result<Vec<String>> {
@@ -153,7 +141,13 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         parallel: request.parallel,
         version: world.version,
         sent: Mutex::default(),
+        record: None,
     };
+    // From here on nothing that was done holds, also where the delete breaks off.
+    crew.clear(&hosts)?;
+    let journal = state.journal()?;
+    let known = doomed.iter().filter(|host| journal.knows(host));
+    known.into_iter().try_for_each(|host| journal.forget(host))?;
     crew.execute(task, &plan)?;
     match request.which {
         Which::All => state.remove()?,

@@ -59,6 +59,25 @@ pub enum Error {
         /// Who holds it.
         pid: String,
     },
+    /// A run of something else has not come to its end.
+    #[error("the run of `{}` on cluster `{}` that began at {} is not finished, and this is another: {}", .0.image, .0.cluster, .0.at, .0.differs.join("; "))]
+    Unfinished(Box<Unfinished>),
+    /// No run of the cluster is left to go on with.
+    #[error("no run of cluster `{cluster}` is unfinished")]
+    NothingToResume {
+        /// The cluster.
+        cluster: String,
+    },
+    /// The journal of a cluster cannot be understood.
+    #[error("{}:{line}: {reason}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No cluster has that name, or several might be meant.
     #[error("{reason}")]
     NoCluster {
@@ -73,6 +92,19 @@ pub enum Error {
     /// The work was interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// A run that has not come to its end, and how it differs from the one that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The cluster.
+    pub cluster: String,
+    /// The image's name.
+    pub image: String,
+    /// When it began, in RFC 3339.
+    pub at: String,
+    /// What is other now, a phrase each.
+    pub differs: Vec<String>,
 }
 
 /// A mistake in what the person gave, and where.

@@ -1,5 +1,8 @@
 //! A plan, done: phase by phase, step by step, the hosts of a step at once.
 
+mod digest;
+mod guard;
+pub(crate) mod journal;
 mod lines;
 mod plugins;
 mod reach;
@@ -23,6 +26,9 @@ use crate::facts::Facts;
 use crate::host::quote::quote;
 use crate::host::{Host, exec, failed, must};
 use crate::plan::{Action, RunPlan, Step};
+pub(crate) use digest::Digests;
+use guard::Guard;
+use journal::{How, Journal};
 use lines::Lines;
 pub(crate) use plugins::{cluster, invocation};
 pub(crate) use reach::Reach;
@@ -44,6 +50,14 @@ pub(crate) struct Distribution {
     pub(crate) scratch: PathBuf,
 }
 
+/// What is done to hosts, written down, so that it is done once.
+pub(crate) struct Record<'a> {
+    pub(crate) journal: &'a Journal,
+    pub(crate) digests: Digests<'a>,
+    /// Whether the run goes on where another broke off: its last steps may be done, or under way still.
+    pub(crate) resumed: bool,
+}
+
 /// Everybody and everything that a plan is done with.
 pub(crate) struct Crew<'a> {
     pub(crate) spec: &'a ClusterSpec,
@@ -57,6 +71,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) version: &'a str,
     /// The bytes that went over the wire, by host.
     pub(crate) sent: Mutex<BTreeMap<String, u64>>,
+    /// Where it is written down; a delete and a plugin by hand are not.
+    pub(crate) record: Option<Record<'a>>,
 }
 
 impl Crew<'_> {
@@ -80,7 +96,7 @@ impl Crew<'_> {
             Action::Undo(spec) => return self.undo_plugin(task, phase, step, spec),
             Action::Distribute { .. } => self.distribute(task, step),
             Action::Exec { command, env } => {
-                self.on_hosts(task, step, |member| self.exec(task, member, command, env))
+                self.on_hosts(task, step, |member| self.exec(task, member, step, (command, env)))
             }
             Action::Kubeconfig => self.on_hosts(task, step, |member| self.fetch_kubeconfig(member)),
             Action::Remove { dir } => self.on_hosts(task, step, |member| remove(member, dir)),
@@ -103,15 +119,50 @@ impl Crew<'_> {
     ) -> Vec<std::result::Result<(), HostError>> {
         let members = self.members.iter().filter(|member| step.hosts.contains(&member.name)).collect();
         let once = |member: &Member| {
-            if is_done(member, step)? {
+            if self.is_done(member, step)? {
                 task.child("host", member.name.clone(), Some(0))?.skip();
-                return Ok(());
+                return self.note(step, &member.name, How::Found);
             }
-            f(member)
+            f(member)?;
+            self.note(step, &member.name, How::Done)
         };
         fanout(self.parallel, members, |member: &Member| {
             once(member).map_err(|failure| failure.on(&member.name))
         })
+    }
+
+    /// Asks the host's own record, where it may be ahead of the journal, and the step's probe.
+    fn is_done(&self, member: &Member, step: &Step) -> std::result::Result<bool, HostFailure> {
+        let succeeds = |probe: &str| Ok(exec(&*member.host, probe)?.status == 0);
+        let resumed = self.record.as_ref().is_some_and(|record| record.resumed);
+        if resumed && let Some(guard) = self.guard(step, &member.name) {
+            if succeeds(&guard.probe())? {
+                return Ok(true);
+            }
+        }
+        step.unless.as_deref().map_or(Ok(false), succeeds)
+    }
+
+    /// What keeps a command from being done twice.
+    fn guard(&self, step: &Step, host: &str) -> Option<Guard> {
+        let record = self.record.as_ref().filter(|_| matches!(step.action, Action::Exec { .. }))?;
+        Some(Guard::new(&self.spec.data_dir(), &step.id, record.digests.of(step, host)))
+    }
+
+    /// Writes down that a step was done on a host.
+    fn note(&self, step: &Step, host: &str, how: How) -> std::result::Result<(), HostFailure> {
+        let Some(record) = &self.record else { return Ok(()) };
+        Ok(record.journal.note(&step.id, host, record.digests.of(step, host), how)?)
+    }
+
+    /// Has hosts lose their own record of what was done.
+    pub(crate) fn clear(&self, hosts: &[String]) -> Result<()> {
+        let members = self.members.iter().filter(|member| hosts.contains(&member.name)).collect();
+        let command = Guard::clear(&self.spec.data_dir());
+        let cleared = fanout(self.parallel, members, |member: &Member| {
+            must(&*member.host, &command).map_err(|failure| failure.on(&member.name))
+        });
+        all(cleared).map(|_| ()).map_err(Error::Hosts)
     }
 
     fn distribute(&self, task: &Task, step: &Step) -> Vec<std::result::Result<(), HostError>> {
@@ -146,11 +197,12 @@ impl Crew<'_> {
         &self,
         task: &Task,
         member: &Member,
-        command: &str,
-        env: &BTreeMap<String, String>,
+        step: &Step,
+        (command, env): (&str, &BTreeMap<String, String>),
     ) -> std::result::Result<(), HostFailure> {
         let task = task.child("host", member.name.clone(), None)?;
         let script = self.with_env(&member.name, env, command);
+        let script = self.guard(step, &member.name).map_or(script.clone(), |guard| guard.wrap(&script));
         let mut lines = Lines::default();
         let output = member.host.run(&script, &mut std::io::empty(), &mut |stream, bytes| {
             lines.take(bytes, stream, &mut |stream, line| task.output(stream, line));
@@ -181,14 +233,6 @@ impl Crew<'_> {
             write_atomic(&self.kubeconfig, &bytes, 0o600)?;
         }
         Ok(())
-    }
-}
-
-/// Asks the step's probe whether the host has it already.
-fn is_done(member: &Member, step: &Step) -> std::result::Result<bool, HostFailure> {
-    match &step.unless {
-        Some(probe) => Ok(exec(&*member.host, probe)?.status == 0),
-        None => Ok(false),
     }
 }
 

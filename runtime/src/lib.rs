@@ -21,4 +21,4 @@ pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use error::{Error, HostError, HostFailure, Result};
 pub use plan::RunPlan;
-pub use run::{HostReport, Prepared, Report, RunOptions, World, prepare};
+pub use run::{Course, HostReport, Prepared, Report, RunOptions, World, kept, prepare};

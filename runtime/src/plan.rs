@@ -1,6 +1,7 @@
 //! The plan of a run or a delete: what each host will be told, as data.
 
 mod remove;
+mod rest;
 mod run;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use sealer_plugin::{Phase, PluginSpec};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use remove::{RemoveInput, remove};
+pub(crate) use rest::Done;
 pub(crate) use run::{RunInput, run};
 
 /// What will be done, phase by phase.
@@ -129,6 +131,11 @@ impl Step {
         self
     }
 
+    /// Whether the step changes nothing on its hosts.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(self.action, Action::Kubeconfig)
+    }
+
     fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = self.hosts.join(", ");
         match &self.action {
@@ -154,6 +161,22 @@ impl Step {
             }
             Action::Undo(spec) => writeln!(f, "  {}  {hosts}  ({} of {})", self.id, spec.kind, spec.file),
             Action::Remove { dir } => writeln!(f, "  {}  {hosts}\n    {dir}", self.id),
+        }
+    }
+}
+
+impl RunPlan {
+    /// Returns all steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    /// Says again what each host is to be sent: a host may have come further, or lost something.
+    pub(crate) fn send(&mut self, amounts: &BTreeMap<String, Amount>) {
+        for step in self.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
+            if let Action::Distribute { sends } = &mut step.action {
+                sends.clone_from(amounts);
+            }
         }
     }
 }

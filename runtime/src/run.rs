@@ -1,5 +1,8 @@
 //! A run: everything read, then planned, then done.
 
+mod observe;
+mod resume;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,7 +12,6 @@ use sealer_image::tree::NodeKind;
 use sealer_image::{Descriptor, Image, Platform, Reference, Store};
 use sealer_plugin::set::Loader;
 use sealer_plugin::{PluginSet, PluginSpec};
-use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 use serde::Serialize;
 
@@ -17,11 +19,14 @@ use crate::check;
 use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
 use crate::distribute::{self, HostTree, Lack};
-use crate::error::{Error, HostError, HostFailure, InputError, Result, all};
-use crate::execute::{Crew, Distribution, Member, cluster};
-use crate::facts;
-use crate::host::{Keys, connect};
-use crate::plan::{self, PluginInput, RunInput, RunPlan};
+use crate::error::{Error, InputError, Result};
+use crate::execute::journal::{Begun, Journal};
+use crate::execute::{Crew, Digests, Distribution, Member, Record, cluster};
+use crate::plan::{self, Action, Amount, Done, PluginInput, RunInput, RunPlan};
+
+pub(crate) use observe::log_in;
+use observe::observe;
+pub use resume::kept;
 
 /// What a run stands on.
 pub struct World<'a> {
@@ -56,6 +61,22 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// A list of host keys, outside of which none is taken.
     pub known_hosts: Option<PathBuf>,
+    /// What becomes of what was done before.
+    pub course: Course,
+}
+
+/// What a run makes of what was done before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Course {
+    /// What is done stays done; an unfinished run of something else is in the way.
+    #[default]
+    GoOn,
+    /// Likewise, but an unfinished run is given up.
+    Abandon,
+    /// Every step is done again. An unfinished run is gone on with.
+    Again,
+    /// Only an unfinished run is gone on with.
+    Resume,
 }
 
 /// A run that is planned, with a session to each host.
@@ -69,7 +90,14 @@ pub struct Prepared<'a> {
     plugins: PluginSet,
     members: Vec<Member>,
     distribution: Distribution,
+    journal: Journal,
+    begun: Begun,
+    /// All that the run is to do, and what of it is left.
+    whole: RunPlan,
     plan: RunPlan,
+    done: Done,
+    /// Whether an unfinished run is gone on with.
+    resumed: bool,
 }
 
 /// What a run did.
@@ -82,6 +110,10 @@ pub struct Report {
     pub image: String,
     /// Its hosts.
     pub hosts: Vec<HostReport>,
+    /// How many steps were done, each host of one counted.
+    pub steps: usize,
+    /// How many steps were done before.
+    pub steps_before: usize,
 }
 
 /// What a run did on a host.
@@ -113,6 +145,8 @@ pub fn prepare<'a>(
     check::validate(&spec, &plugins, &specs, &targets, (options.parallel, world.version))?;
     let trees = distribute::trees(&spec, &unpacked)?;
     let state = State::open(&world.clusters(), &spec.name)?;
+    let journal = state.journal()?;
+    let unfinished = resume::unfinished(&said, &image, &options, (&state, &journal))?;
     let observed = observe(task, &spec, &options, &state, (&image, &trees));
     let (members, lacks) = match observed {
         Err(error) if state.is_new() => {
@@ -126,23 +160,52 @@ pub fn prepare<'a>(
         trees.into_iter().enumerate().map(|(at, tree)| (by_host(at), tree)).collect();
     let lacks: BTreeMap<String, Lack> =
         lacks.into_iter().enumerate().map(|(at, lack)| (by_host(at), lack)).collect();
-    let sends = lacks.iter().map(|(host, lack)| (host.clone(), lack.amount(&trees[host].tree))).collect();
+    let sends: BTreeMap<String, Amount> =
+        lacks.iter().map(|(host, lack)| (host.clone(), lack.amount(&trees[host].tree))).collect();
     let has_file = |path: &str| {
         let node = unpacked.tree.get(std::path::Path::new(path));
         matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }))
     };
     let told = check::plans(task, (&spec, &members), &plugins, &specs, (&targets, &state))?;
-    let plan = plan::run(&RunInput {
+    let planned = plan::run(&RunInput {
         spec: &spec,
         digest: image.descriptor.digest().to_string(),
         has_file: &has_file,
         cmds: &image.sealer.cmds,
         args: image.sealer.args.clone(),
         plugins: PluginInput { specs: &specs, targets: &targets, said: &told },
-        sends,
+        sends: sends.clone(),
+    });
+    let resumed = unfinished.is_some();
+    let mut whole = unfinished.unwrap_or(planned);
+    whole.send(&sends);
+    let digests = Digests { image: &whole.digest, said: &said, plugins: &plugins };
+    let anew = options.course == Course::Again && !resumed;
+    let (plan, done) = whole.rest(&|step| {
+        digests.left(step, &|host| match step.action {
+            Action::Distribute { .. } => lacks[host].nothing,
+            _ if anew || lacks[host].fresh => false,
+            _ => journal.is_done(&step.id, host, &digests.of(step, host)),
+        })
     });
     let distribution = Distribution { unpacked: unpacked.clone(), trees, lacks, scratch: world.roots() };
-    Ok(Prepared { world, said, spec, options, state, plugins, members, distribution, plan })
+    let begun = resume::begun(&said, &image);
+    Ok(Prepared {
+        world,
+        said,
+        spec,
+        options,
+        state,
+        plugins,
+        members,
+        distribution,
+        journal,
+        begun,
+        whole,
+        plan,
+        done,
+        resumed,
+    })
 }
 
 impl Prepared<'_> {
@@ -165,7 +228,7 @@ impl Prepared<'_> {
     /// # Errors
     /// The first step that fails, with all its hosts' failures. The same run again goes on from there.
     pub fn execute(self, task: &Task) -> Result<Report> {
-        self.state.keep(&self.said, &self.plan)?;
+        let digests = Digests { image: &self.whole.digest, said: &self.said, plugins: &self.plugins };
         let crew = Crew {
             spec: &self.spec,
             members: &self.members,
@@ -176,18 +239,62 @@ impl Prepared<'_> {
             parallel: self.options.parallel,
             version: self.world.version,
             sent: Mutex::default(),
+            record: Some(Record { journal: &self.journal, digests, resumed: self.resumed }),
         };
+        self.begin(&crew)?;
+        self.say_done(task)?;
         crew.execute(task, &self.plan)?;
+        if self.journal.open().is_some() {
+            self.journal.end()?;
+        }
         let sent = crew.sent.into_inner().expect("no holder panics");
+        Ok(self.report(&sent))
+    }
+
+    /// Puts on disk what is about to be done, before it is.
+    fn begin(&self, crew: &Crew<'_>) -> Result<()> {
+        if self.resumed || self.plan.is_empty() {
+            return self.state.keep_spec(&self.said);
+        }
+        let lost = |host: &&String| self.distribution.lacks[*host].fresh;
+        let anew: Vec<String> = match self.options.course {
+            Course::Again => self.begun.hosts.clone(),
+            _ => self.begun.hosts.iter().filter(lost).cloned().collect(),
+        };
+        crew.clear(&anew)?;
+        if self.journal.open().is_some() {
+            self.journal.abandon()?;
+        }
+        self.state.keep(&self.said, &self.whole)?;
+        let known = anew.iter().filter(|host| self.journal.knows(host));
+        known.into_iter().try_for_each(|host| self.journal.forget(host))?;
+        Ok(self.journal.begin(self.begun.clone())?)
+    }
+
+    /// Says what is not done again.
+    fn say_done(&self, task: &Task) -> Result<()> {
+        for (step, hosts) in &self.done.steps {
+            let hosts = match hosts.len() {
+                0..=3 => hosts.join(", "),
+                many => format!("{many} hosts"),
+            };
+            task.child("done", format!("{step}  {hosts}"), Some(0))?.skip();
+        }
+        Ok(())
+    }
+
+    fn report(&self, sent: &BTreeMap<String, u64>) -> Report {
         let hosts = self.members.iter().map(|member| HostReport {
             address: member.name.clone(),
             sent_bytes: sent.get(&member.name).copied().unwrap_or_default(),
         });
-        Ok(Report {
+        Report {
             cluster: self.spec.name.clone(),
             image: self.spec.image.familiar(),
             hosts: hosts.collect(),
-        })
+            steps: self.plan.count(),
+            steps_before: self.done.count(),
+        }
     }
 }
 
@@ -228,70 +335,4 @@ pub(crate) fn targets(
         }
     }
     if errors.is_empty() { Ok(targets) } else { Err(Error::Input(errors)) }
-}
-
-/// Logs in to every host, reads its facts and what it has, and refuses what these forbid.
-fn observe(
-    task: &Task,
-    spec: &ClusterSpec,
-    options: &RunOptions,
-    state: &State,
-    (image, trees): (&Image, &[HostTree]),
-) -> Result<(Vec<Member>, Vec<Lack>)> {
-    let task = task.child("connect", format!("{} hosts", spec.hosts.len()), None)?;
-    let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), !options.dry_run);
-    let members = log_in(spec, &keys, options.parallel)?;
-    check(&members, image)?;
-    let pairs: Vec<(&Member, &HostTree)> = members.iter().zip(trees).collect();
-    let lacks = fanout(options.parallel, pairs, |(member, tree): (&Member, &HostTree)| {
-        survey(spec, member, tree).map_err(|failure| failure.on(&member.name))
-    });
-    let lacks = all(lacks).map_err(Error::Hosts)?;
-    task.finish();
-    Ok((members, lacks))
-}
-
-/// Logs in to hosts and reads their facts.
-pub(crate) fn log_in(spec: &ClusterSpec, keys: &Keys, parallel: usize) -> Result<Vec<Member>> {
-    let dir = spec.data_dir();
-    let members = fanout(parallel, spec.hosts.iter().collect(), |host: &crate::HostSpec| {
-        let name = host.name();
-        let connected = connect(host, keys)?;
-        let facts = facts::gather(&*connected, &dir).map_err(|failure| failure.on(&name))?;
-        Ok(Member { name, host: connected, facts })
-    });
-    all(members).map_err(Error::Hosts)
-}
-
-/// What the facts forbid, on all hosts together.
-fn check(members: &[Member], image: &Image) -> Result<()> {
-    let mut errors: Vec<HostError> = Vec::new();
-    let platform = image.platform();
-    for (index, member) in members.iter().enumerate() {
-        if member.facts.architecture != platform.architecture {
-            let message = format!("the host is {}, the image is for {platform}", member.facts.architecture);
-            errors.push(HostFailure::Unfit(message).on(&member.name));
-        }
-        let same = |other: &&Member| {
-            other.facts.hostname == member.facts.hostname && other.facts.machine_id == member.facts.machine_id
-        };
-        if let Some(other) = members[..index].iter().find(same) {
-            let message = format!(
-                "the host is the same machine as {}: both are `{}`",
-                other.name, member.facts.hostname
-            );
-            errors.push(HostFailure::Unfit(message).on(&member.name));
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(Error::Hosts(errors)) }
-}
-
-fn survey(spec: &ClusterSpec, member: &Member, tree: &HostTree) -> std::result::Result<Lack, HostFailure> {
-    let dir = spec.data_dir();
-    let lack = distribute::survey(&*member.host, &dir, &tree.tree, &member.facts)?;
-    let needed = lack.amount(&tree.tree).bytes;
-    if needed > member.facts.free {
-        return Err(HostFailure::NoSpace { path: dir, needed, available: member.facts.free });
-    }
-    Ok(lack)
 }

@@ -130,7 +130,7 @@ fn play(stage: &mut Stage, registry: &Registry) -> Result<String> {
     stage.show(&format!("sealer sandbox exec {master} -- ls {rootfs} {rootfs}/plugin"))?;
     stage.show(&format!("sealer sandbox exec {master} -- cat {rootfs}/nodes.txt"))?;
 
-    stage.say("Again: whatever is there and right is not moved again.");
+    stage.say("Again: what is done, just as it is asked for, is not done again.");
     stage.show(&run)?;
 
     stage.say("Delete it: what the run made is gone from the hosts.");

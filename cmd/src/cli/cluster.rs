@@ -49,6 +49,12 @@ pub(crate) struct RunFlags {
     /// How many hosts to work on at once
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) parallel: NonZeroUsize,
+    /// Do every step again, also those that are done
+    #[arg(long, conflicts_with = "abandon")]
+    pub(crate) again: bool,
+    /// Give up a run that was not finished, if this is another
+    #[arg(long)]
+    pub(crate) abandon: bool,
 }
 
 /// Arguments of `run`.
@@ -134,4 +140,25 @@ pub(crate) struct DeleteArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Goes on with the plan that was kept, from the step it stopped at. So does the command that began it.
+
+Examples:
+  sealer resume --passwd-file secret
+  sealer resume -c demo")]
+pub(crate) struct ResumeArgs {
+    /// Name of the cluster [default: the only one there is]
+    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
+    pub(crate) cluster: Option<String>,
+    /// How many hosts to work on at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sealer_image::{Platform, Store, transfer};
 use sealer_plugin::set::Loader;
 use sealer_runtime::cluster::flags::Defaults;
-use sealer_runtime::{ClusterSpec, Error, Report, RunOptions, SshSpec, World, prepare};
+use sealer_runtime::{ClusterSpec, Course, Error, Report, RunOptions, SshSpec, World, prepare};
 
 use crate::cli::{RegistryArgs, RunFlags, SshArgs};
 use crate::failure::{Failure, Kind};
@@ -85,34 +85,55 @@ pub(super) fn go(
     (ssh, flags, registry): (&SshArgs, &RunFlags, &RegistryArgs),
     settings: &Settings,
 ) -> Result<ExitCode, Failure> {
+    let options = RunOptions {
+        parallel: flags.parallel.get(),
+        dry_run: flags.dry_run,
+        known_hosts: ssh.known_hosts.clone(),
+        course: match (flags.again, flags.abandon) {
+            (true, _) => Course::Again,
+            (_, true) => Course::Abandon,
+            _ => Course::GoOn,
+        },
+    };
+    let store = settings.store()?;
+    world(settings, &store, registry, |world| execute(world, spec, options, settings))
+}
+
+/// Does a run as its options say.
+pub(super) fn execute(
+    world: &World<'_>,
+    spec: ClusterSpec,
+    options: RunOptions,
+    settings: &Settings,
+) -> Result<ExitCode, Failure> {
     let image = spec.image.familiar();
     let failed = |error: Error| match error {
         Error::Image(error) => Failure::from(error).doing(format!("cannot run `{image}`")),
         error => error.into(),
     };
-    let options = RunOptions {
-        parallel: flags.parallel.get(),
-        dry_run: flags.dry_run,
-        known_hosts: ssh.known_hosts.clone(),
-    };
-    let store = settings.store()?;
-    world(settings, &store, registry, |world| {
-        let prepared = prepare(settings.task(), spec, world, options).map_err(failed)?;
-        if flags.dry_run {
-            let plan = prepared.plan().clone();
-            prepared.abandon()?;
-            return render::result(settings, &plan.to_string(), &plan);
-        }
-        let report = prepared.execute(settings.task()).map_err(failed)?;
-        render::result(settings, &text(&report), &report)
-    })
+    let dry_run = options.dry_run;
+    let prepared = prepare(settings.task(), spec, world, options).map_err(failed)?;
+    if dry_run {
+        let plan = prepared.plan().clone();
+        prepared.abandon()?;
+        return render::result(settings, &plan.to_string(), &plan);
+    }
+    let report = prepared.execute(settings.task()).map_err(failed)?;
+    render::result(settings, &text(&report), &report)
 }
 
 fn text(report: &Report) -> String {
-    let sent: u64 = report.hosts.iter().map(|host| host.sent_bytes).sum();
-    let sent = match sent {
+    let Report { cluster, image, hosts, steps, steps_before } = report;
+    let count = hosts.len();
+    if *steps == 0 {
+        return format!("cluster {cluster} runs {image} on {count} hosts already: nothing to do");
+    }
+    let mut done = match hosts.iter().map(|host| host.sent_bytes).sum() {
         0 => "nothing had to be sent".to_owned(),
         sent => format!("{} sent", size::bytes(sent)),
     };
-    format!("cluster {} runs {} on {} hosts ({sent})", report.cluster, report.image, report.hosts.len())
+    if *steps_before > 0 {
+        done.push_str(&format!("; {steps_before} of {} steps were done before", steps + steps_before));
+    }
+    format!("cluster {cluster} runs {image} on {count} hosts ({done})")
 }

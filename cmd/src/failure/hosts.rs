@@ -26,6 +26,18 @@ impl From<Error> for Failure {
                 tell(Self::new(Kind::Plugin, message), &file, &source).hint(RESUME)
             }
             Error::Locked { .. } => Self::new(Kind::Failed, message).hint("wait for it to end"),
+            Error::Unfinished(unfinished) => Self::new(Kind::Failed, message)
+                .hint(format!(
+                    "`sealer resume -c {}` goes on with the one that is not finished",
+                    unfinished.cluster
+                ))
+                .hint("`--abandon` gives it up and does this one: what is done on the hosts stays as it is")
+                .hint(format!("`sealer delete -c {}` takes back what it did", unfinished.cluster)),
+            Error::NothingToResume { .. } => {
+                Self::new(Kind::Failed, message).hint("`sealer run` or `sealer apply` begins one")
+            }
+            Error::Journal { .. } => Self::new(Kind::Failed, message)
+                .hint("was it written by another version of sealer? that one can go on with it"),
             Error::NoCluster { known, .. } if known.is_empty() => {
                 Self::new(Kind::Usage, message).hint("clusters are kept in `clusters` below `--root DIR`")
             }

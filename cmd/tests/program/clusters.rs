@@ -157,7 +157,7 @@ fn a_run_that_failed_half_way_goes_on_or_is_deleted() {
         report["hosts"].as_array().unwrap().iter().map(|host| host["sentBytes"].clone()).collect();
     assert_eq!(sent, [json!(0), json!(0)]);
     room.on(1, "touch /marks/stop");
-    assert_eq!(room.user.sealer(&run).code, Some(5));
+    assert_eq!(room.user.sealer(&[&run[..], &["--again"]].concat()).code, Some(5));
     room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
     assert_eq!(room.on_all("ls -A /var/lib/sealer /marks 2>/dev/null"), ["/var/lib/sealer:\n"; 2]);
 }

@@ -15,4 +15,5 @@ mod phases;
 mod plugins;
 mod registries;
 mod sandbox;
+mod sweep;
 mod verbs;

@@ -70,6 +70,17 @@ pub(crate) fn write(spec: &ClusterSpec) -> String {
     text
 }
 
+impl ClusterSpec {
+    /// Returns a digest of all that a cluster is to be: neither the image's name nor the list of
+    /// hosts, which are told apart by themselves, nor how to log in.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hosts: Vec<_> = self.hosts.iter().map(|host| (host.name(), &host.roles, &host.env)).collect();
+        hosts.sort();
+        let all = serde_json::json!([hosts, self.env, self.cmd_args, self.cmd, self.documents]);
+        sealer_image::digest::sha256(all.to_string().as_bytes()).to_string()
+    }
+}
+
 fn group(spec: &ClusterSpec, host: &HostSpec) -> Group {
     let own = host.env.iter().filter(|(name, value)| spec.env.get(*name) != Some(value));
     Group {

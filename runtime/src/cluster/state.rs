@@ -8,6 +8,7 @@ use sealer_stdx::fs::{At, Lock, write_atomic};
 
 use super::{ClusterSpec, saved};
 use crate::error::{Error, Result};
+use crate::execute::journal::Journal;
 use crate::plan::RunPlan;
 
 /// The plugins' steps that were done.
@@ -42,6 +43,22 @@ impl State {
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.dir.join("admin.conf")
+    }
+
+    /// Reads what was done to the cluster's hosts.
+    pub(crate) fn journal(&self) -> Result<Journal> {
+        Journal::read(self.dir.join("journal.jsonl"))
+    }
+
+    /// Returns the plan of the run that began last.
+    pub(crate) fn plan(&self) -> Result<RunPlan> {
+        let path = self.dir.join("plan.json");
+        let text = fs::read(&path).at(&path)?;
+        serde_json::from_slice(&text).map_err(|error| Error::Journal {
+            line: error.line(),
+            reason: error.to_string(),
+            path,
+        })
     }
 
     /// The file that a plugin's value is kept in. Its name is the plugin's, with what a file's name
@@ -112,6 +129,19 @@ pub(crate) fn names(clusters: &Path) -> Vec<String> {
     let mut names: Vec<String> = kept.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     names
+}
+
+/// Returns the name of a cluster that is kept: the one that is named, else the only one.
+pub(crate) fn pick(clusters: &Path, name: Option<&str>) -> Result<String> {
+    let known = names(clusters);
+    let none = |reason: String| Err(Error::NoCluster { reason, known: known.clone() });
+    match (name, known.as_slice()) {
+        (Some(name), _) if known.iter().any(|known| known == name) => Ok(name.to_owned()),
+        (Some(name), _) => none(format!("there is no cluster `{name}`")),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => none("there is no cluster".to_owned()),
+        (None, _) => none("there are several clusters".to_owned()),
+    }
 }
 
 /// Returns the text of a cluster's Clusterfile.

@@ -27,6 +27,8 @@ pub(super) type Marks = Vec<bool>;
 pub(crate) struct Lack {
     /// Whether the host has all of it.
     pub(crate) nothing: bool,
+    /// Whether there is no tree in use: what a run did there once is gone with it.
+    pub(crate) fresh: bool,
     /// Files that go over the wire.
     pub(super) send: Marks,
     /// Files that the present tree has.
@@ -74,7 +76,7 @@ pub(crate) fn survey(host: &dyn Host, dir: &str, tree: &Tree, facts: &Facts) -> 
         return Ok(Lack { nothing: true, ..Lack::default() });
     }
     let same_partial = matching(host, &format!("{dir}/{PARTIAL}"), tree, &partial, facts)?;
-    let mut lack = Lack::default();
+    let mut lack = Lack { fresh: current.is_empty(), ..Lack::default() };
     let mut in_the_way: BTreeSet<PathBuf> = partial.keys().cloned().collect();
     for (index, (path, node)) in tree.iter().enumerate() {
         let is_file = matches!(node.kind, NodeKind::File { .. });

@@ -9,6 +9,7 @@ use sealer_plugin::{Cluster, Host, Invocation, Phase, Plugin, PluginSpec, Scope,
 use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 
+use super::journal::How;
 use super::reach::Reach;
 use super::{Crew, Member};
 use crate::cluster::ClusterSpec;
@@ -115,16 +116,27 @@ impl Crew<'_> {
             _ => call.plugin.run(invocation, &reach),
         };
         match described.scope {
-            Scope::Cluster => one(&call.invocation).map_err(|error| call.failed(None, error)),
+            Scope::Cluster => {
+                one(&call.invocation).map_err(|error| call.failed(None, error))?;
+                call.step.hosts.iter().try_for_each(|host| self.note_call(call, host, verb))
+            }
             Scope::Host => {
                 let hosts: Vec<&String> = call.invocation.hosts.iter().collect();
                 let results = fanout(self.parallel, hosts, |host: &String| {
                     let invocation = Invocation { hosts: vec![host.clone()], ..call.invocation.clone() };
-                    one(&invocation).map_err(|error| call.failed(Some(host), error))
+                    one(&invocation).map_err(|error| call.failed(Some(host), error))?;
+                    self.note_call(call, host, verb)
                 });
                 results.into_iter().collect()
             }
         }
+    }
+
+    fn note_call(&self, call: &Call<'_>, host: &str, verb: Verb) -> Result<()> {
+        if verb != Verb::Run {
+            return Ok(());
+        }
+        self.note(call.step, host, How::Done).map_err(|failure| Error::Hosts(vec![failure.on(host)]))
     }
 }
 

@@ -1,0 +1,25 @@
+//! `sealer resume`: goes on with a run that was not finished.
+
+use std::process::ExitCode;
+
+use sealer_runtime::{Course, RunOptions, kept};
+
+use super::cluster::{execute, login, world};
+use crate::cli::ResumeArgs;
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Failure> {
+    let options = RunOptions {
+        parallel: args.parallel.get(),
+        dry_run: false,
+        known_hosts: args.ssh.known_hosts.clone(),
+        course: Course::Resume,
+    };
+    let defaults = login(&args.ssh, settings)?;
+    let store = settings.store()?;
+    world(settings, &store, &args.registry, |world| {
+        let spec = kept(world, args.cluster.as_deref(), &defaults)?;
+        execute(world, spec, options, settings)
+    })
+}

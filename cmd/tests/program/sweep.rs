@@ -1,0 +1,168 @@
+//! A run on five hosts, killed at every boundary of its journal, and gone on with.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::hosts::{PASSWORD, Room};
+
+const HOSTS: u16 = 5;
+
+/// What each step leaves, a line each time it is done.
+const KUBEFILE: &str = "\
+FROM scratch
+COPY scripts files ./
+COPY mark.yaml plugin
+CMD echo first >> /marks/cmd
+CMD echo second >> /marks/cmd
+";
+const MARK: &str = "\
+apiVersion: sealer.aliyun.com/v1alpha1
+kind: Plugin
+metadata:
+  name: mark
+spec:
+  type: SHELL
+  action: PostInstall
+  data: echo plugin > /marks/plugin
+";
+const MARKS: &str = "cat /marks/init /marks/cmd /marks/plugin 2>/dev/null";
+
+/// A room with an image that tells how often it was run.
+fn room() -> Room {
+    let room = Room::with(HOSTS);
+    let user = &room.user;
+    user.write("sweep/Kubefile", KUBEFILE);
+    user.write("sweep/mark.yaml", MARK);
+    user.write("sweep/scripts/init.sh", "mkdir -p /marks\necho init >> /marks/init\n");
+    user.write("sweep/scripts/clean.sh", "rm -rf /marks\n");
+    user.write("sweep/files/one", "1".repeat(200_000));
+    user.ok(&["build", "-t", "sweep:v1", "sweep"]);
+    room
+}
+
+/// What is on the hosts after a run, whatever became of the program on the way.
+fn end_state(room: &Room) -> (Vec<String>, Vec<String>) {
+    (room.files(), room.on_all(MARKS))
+}
+
+fn expected_marks() -> Vec<String> {
+    let first = ["init\nfirst\nsecond\nplugin\n".to_owned()];
+    first.into_iter().chain((1..HOSTS).map(|_| "init\nplugin\n".to_owned())).collect()
+}
+
+fn journal(room: &Room) -> PathBuf {
+    room.user.path("root/clusters/my-cluster/journal.jsonl")
+}
+
+/// The whole lines of the journal.
+fn lines(room: &Room) -> Vec<Value> {
+    let text = fs::read_to_string(journal(room)).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn start(room: &Room) -> Child {
+    let flags = room.flags();
+    let args: Vec<&str> = ["run", "sweep:v1"].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    room.user.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Kills the program with SIGKILL as soon as `is_there` holds, if it does before the program's end.
+fn kill_when(mut program: Child, is_there: impl Fn() -> bool) {
+    while program.try_wait().unwrap().is_none() && !is_there() {
+        thread::sleep(Duration::from_micros(200));
+    }
+    let _ = program.kill();
+    program.wait().unwrap();
+}
+
+/// What a resumed run did.
+struct Resumed {
+    /// Where the program was killed: the journal's last line.
+    at: String,
+    before: u64,
+    after: u64,
+}
+
+/// Goes on with the run, checks the end state and that nothing is left to do, and takes all away again.
+fn go_on(room: &Room, expected: &(Vec<String>, Vec<String>)) -> Resumed {
+    let killed = lines(room);
+    let word = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let at = killed.last().map_or("nothing".to_owned(), |line| match word(line, "line").as_str() {
+        "step" => word(line, "step"),
+        other => other.to_owned(),
+    });
+    let flags = room.flags();
+    let run: Vec<&str> = ["run", "sweep:v1"].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let is_open = !killed.is_empty() && at != "end";
+    let report = match is_open {
+        true => room.user.result(&["resume", "-p", PASSWORD]),
+        false => room.user.result(&run),
+    };
+    assert_eq!(
+        end_state(room),
+        *expected,
+        "killed after {at}: {report}\n{}",
+        fs::read_to_string(journal(room)).unwrap()
+    );
+    // A host whose distribution is in the journal is sent nothing again.
+    for line in killed.iter().filter(|line| line["step"] == "distribute/rootfs") {
+        let hosts = report["hosts"].as_array().unwrap();
+        let host = hosts.iter().find(|host| host["address"] == line["host"]).unwrap();
+        assert_eq!(host["sentBytes"], 0, "killed after {at}");
+    }
+    let answer = room.user.sealer(&[&["--quiet"], &run[..]].concat());
+    assert_eq!(
+        answer.stdout,
+        format!("cluster my-cluster runs sweep:v1 on {HOSTS} hosts already: nothing to do\n")
+    );
+    room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
+    let number = |name: &str| report[name].as_u64().unwrap();
+    Resumed { at, before: number("stepsBefore"), after: number("steps") }
+}
+
+#[test]
+fn a_run_killed_at_every_line_of_its_journal_ends_as_if_it_had_not_been() {
+    let room = room();
+    room.run("sweep:v1", &[]);
+    let expected = end_state(&room);
+    assert_eq!(expected.1, expected_marks());
+    let total = lines(&room).len();
+    room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
+    println!("| killed after line | which is | steps before | steps of the resumed run |\n|---|---|---|---|");
+    for boundary in 0..=total {
+        kill_when(start(&room), || lines(&room).len() >= boundary);
+        let Resumed { at, before, after } = go_on(&room, &expected);
+        println!("| {boundary} | {at} | {before} | {after} |");
+    }
+}
+
+#[test]
+fn a_command_that_ended_on_a_host_is_not_run_again_though_the_journal_does_not_know() {
+    let room = room();
+    room.run("sweep:v1", &[]);
+    let expected = end_state(&room);
+    room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
+    let marks: Vec<PathBuf> = room
+        .hosts()
+        .iter()
+        .map(|host| room.user.path(&format!("sandbox/hosts/{}/upper/marks", host.name)))
+        .collect();
+    // Five times `init.sh`, then two commands: the moment each has left its mark.
+    for effect in 1..=usize::from(HOSTS) + 2 {
+        kill_when(start(&room), || {
+            let count = |name: &str| -> usize {
+                let texts =
+                    marks.iter().map(|marks| fs::read_to_string(marks.join(name)).unwrap_or_default());
+                texts.map(|text| text.lines().count()).sum()
+            };
+            count("init") + count("cmd") >= effect
+        });
+        go_on(&room, &expected);
+    }
+}

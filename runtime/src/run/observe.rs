@@ -1,0 +1,80 @@
+//! What is read from hosts before a run is planned, and what it forbids.
+
+use sealer_image::Image;
+use sealer_stdx::fanout::fanout;
+use sealer_stdx::task::Task;
+
+use super::RunOptions;
+use crate::cluster::ClusterSpec;
+use crate::cluster::state::State;
+use crate::distribute::{self, HostTree, Lack};
+use crate::error::{Error, HostError, HostFailure, Result, all};
+use crate::execute::Member;
+use crate::facts;
+use crate::host::{Keys, connect};
+
+/// Logs in to every host, reads its facts and what it has, and refuses what these forbid.
+pub(super) fn observe(
+    task: &Task,
+    spec: &ClusterSpec,
+    options: &RunOptions,
+    state: &State,
+    (image, trees): (&Image, &[HostTree]),
+) -> Result<(Vec<Member>, Vec<Lack>)> {
+    let task = task.child("connect", format!("{} hosts", spec.hosts.len()), None)?;
+    let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), !options.dry_run);
+    let members = log_in(spec, &keys, options.parallel)?;
+    check(&members, image)?;
+    let pairs: Vec<(&Member, &HostTree)> = members.iter().zip(trees).collect();
+    let lacks = fanout(options.parallel, pairs, |(member, tree): (&Member, &HostTree)| {
+        survey(spec, member, tree).map_err(|failure| failure.on(&member.name))
+    });
+    let lacks = all(lacks).map_err(Error::Hosts)?;
+    task.finish();
+    Ok((members, lacks))
+}
+
+/// Logs in to hosts and reads their facts.
+pub(crate) fn log_in(spec: &ClusterSpec, keys: &Keys, parallel: usize) -> Result<Vec<Member>> {
+    let dir = spec.data_dir();
+    let members = fanout(parallel, spec.hosts.iter().collect(), |host: &crate::HostSpec| {
+        let name = host.name();
+        let connected = connect(host, keys)?;
+        let facts = facts::gather(&*connected, &dir).map_err(|failure| failure.on(&name))?;
+        Ok(Member { name, host: connected, facts })
+    });
+    all(members).map_err(Error::Hosts)
+}
+
+/// What the facts forbid, on all hosts together.
+fn check(members: &[Member], image: &Image) -> Result<()> {
+    let mut errors: Vec<HostError> = Vec::new();
+    let platform = image.platform();
+    for (index, member) in members.iter().enumerate() {
+        if member.facts.architecture != platform.architecture {
+            let message = format!("the host is {}, the image is for {platform}", member.facts.architecture);
+            errors.push(HostFailure::Unfit(message).on(&member.name));
+        }
+        let same = |other: &&Member| {
+            other.facts.hostname == member.facts.hostname && other.facts.machine_id == member.facts.machine_id
+        };
+        if let Some(other) = members[..index].iter().find(same) {
+            let message = format!(
+                "the host is the same machine as {}: both are `{}`",
+                other.name, member.facts.hostname
+            );
+            errors.push(HostFailure::Unfit(message).on(&member.name));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::Hosts(errors)) }
+}
+
+fn survey(spec: &ClusterSpec, member: &Member, tree: &HostTree) -> std::result::Result<Lack, HostFailure> {
+    let dir = spec.data_dir();
+    let lack = distribute::survey(&*member.host, &dir, &tree.tree, &member.facts)?;
+    let needed = lack.amount(&tree.tree).bytes;
+    if needed > member.facts.free {
+        return Err(HostFailure::NoSpace { path: dir, needed, available: member.facts.free });
+    }
+    Ok(lack)
+}
