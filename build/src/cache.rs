@@ -10,6 +10,7 @@ use sealer_image::digest::Hasher;
 use sealer_image::layer::Layer;
 use sealer_image::{Push, Store};
 use sealer_stdx::fs::{At, write_atomic};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Touched;
@@ -68,6 +69,18 @@ impl Cache {
         let layer = kept.layer.map(|(descriptor, diff_id)| Layer { descriptor, diff_id });
         let there = layer.as_ref().is_none_or(|layer| store.exists(&layer.descriptor).unwrap_or(false));
         there.then_some(Kept { layer, touched: kept.touched })
+    }
+
+    /// Returns what was noted under a key.
+    pub(crate) fn noted<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
+        let bytes = fs::read(self.dir.join(key.name())).ok().filter(|_| self.reads)?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Notes what follows from a key alone.
+    pub(crate) fn note<T: Serialize>(&self, key: &Key, value: &T) -> Result<()> {
+        let bytes = serde_json::to_vec(value).expect("what is noted is plain data");
+        Ok(write_atomic(&self.dir.join(key.name()), &bytes, 0o600)?)
     }
 
     pub(crate) fn keep(&self, key: &Key, kept: &Kept) -> Result<()> {

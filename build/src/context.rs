@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 
 use crate::error::{Error, Result};
 use crate::ignore::Ignore;
+use crate::images::is_builds_own;
 use crate::kubefile::KubefileError;
 
 /// A context: its folder and what is left out of it.
@@ -188,6 +189,9 @@ impl BuildContext {
     }
 
     fn ignored(&self, path: &Path) -> Option<String> {
+        if is_builds_own(path) {
+            return Some(format!("`{}` is for the build alone: no image gets it", path.display()));
+        }
         let (line, text) = self.ignore.leaves_out(&path.to_string_lossy())?;
         Some(format!("`{}` line {line} (`{text}`) leaves it out", self.ignore.file))
     }

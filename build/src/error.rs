@@ -6,6 +6,7 @@ use sealer_image::Reference;
 use sealer_stdx::fs::PathError;
 use sealer_stdx::task::Cancelled;
 
+use crate::images::{Absent, Place};
 use crate::kubefile::KubefileError;
 
 /// What a function of this crate returns.
@@ -54,6 +55,17 @@ pub enum Error {
     #[error("`RUN` cannot be done here: {reason}")]
     RunImpossible {
         /// Why.
+        reason: String,
+    },
+    /// Images that the cluster needs cannot be put into the image: all of them.
+    #[error("{} images that the cluster needs cannot be put into it", .0.len())]
+    Absent(Vec<Absent>),
+    /// A list of images or a lock is wrong.
+    #[error("{place}: {reason}")]
+    List {
+        /// Where.
+        place: Place,
+        /// What is wrong.
         reason: String,
     },
     /// The image could not be written or read.

@@ -14,6 +14,7 @@ use crate::cache::Cache;
 use crate::check::{self, Packed};
 use crate::context::BuildContext;
 use crate::error::{Error, Result};
+use crate::images::{self, Collecting};
 use crate::kubefile::{self, Kubefile, KubefileError};
 use crate::plan::{self, PlanInput};
 use crate::steps::Builder;
@@ -49,6 +50,8 @@ pub struct BuildRequest<'a> {
     pub version: &'a str,
     /// A folder for what builds keep: the cache, unpacked images, scratch.
     pub work_dir: PathBuf,
+    /// Which container images come along.
+    pub images: Collecting<'a>,
     /// Brings an image into the store that is not there.
     pub pull: &'a dyn Fn(&Task, &Reference) -> sealer_image::Result<Descriptor>,
 }
@@ -97,10 +100,13 @@ pub fn build(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<B
     let packed: Vec<Packed> = made.iter().flat_map(|made| made.packed.clone()).collect();
     let lines = &kubefile.lines;
     check::check(&task, store, builder.base.as_ref(), &packed, lines, &request.platform).map_err(named)?;
-    let layers: Vec<(Layer, String)> =
+    let mut layers: Vec<(Layer, String)> =
         made.into_iter().filter_map(|made| Some((made.layer?, made.instruction))).collect();
+    let own: Vec<Layer> = layers.iter().map(|(layer, _)| layer.clone()).collect();
+    let collected = images::collect(&task, request, store, builder.base.as_ref(), &own, &cache)?;
+    layers.extend(collected.layers);
     let count = layers.len();
-    let descriptor = builder.commit(&plan.config, layers)?;
+    let descriptor = builder.commit(&plan.config, layers, collected.annotations)?;
     store.tag(&descriptor, &request.tag)?;
     task.finish();
     Ok(Built { reference: request.tag.clone(), descriptor, cached, layers: count })

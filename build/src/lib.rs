@@ -9,10 +9,12 @@ pub mod context;
 pub mod error;
 mod exec;
 mod ignore;
+pub mod images;
 pub mod kubefile;
 pub mod plan;
 mod run;
 mod steps;
+mod yaml;
 
 pub use error::{Error, Result};
 pub use exec::{BuildRequest, Built, Mode, build};

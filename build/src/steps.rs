@@ -19,6 +19,7 @@ use crate::check::{self, Packed};
 use crate::context::{BuildContext, HardLinks, Item};
 use crate::error::Result;
 use crate::exec::BuildRequest;
+use crate::images::sources;
 use crate::kubefile::{Kubefile, KubefileError};
 use crate::plan::{Action, BuildPlan, ConfigPlan, Placement, Step};
 use crate::run::{self, Run};
@@ -135,7 +136,7 @@ impl Builder<'_> {
     /// The image as far as it is made, by its layers alone: a later `LABEL` is nothing to a `RUN`.
     fn below(&self, made: &[Made]) -> Result<Image> {
         let layers = made.iter().filter_map(|made| Some((made.layer.clone()?, String::new()))).collect();
-        let descriptor = self.commit(&ConfigPlan::default(), layers)?;
+        let descriptor = self.commit(&ConfigPlan::default(), layers, BTreeMap::new())?;
         Ok(Image::open(self.store, &descriptor, &self.request.platform)?)
     }
 
@@ -153,10 +154,14 @@ impl Builder<'_> {
             return Ok(Made { layer: found.layer, instruction, cached: true, packed });
         }
         let options = WriteOptions { compression: self.request.compression, time: self.request.time };
+        let named = sources::of_entries(&entries)?;
         let layer = match entries.is_empty() {
             true => None,
             false => Some(layer::write(task, self.store, entries, options)?),
         };
+        if let Some(layer) = &layer {
+            sources::keep(cache, layer, &named)?;
+        }
         let touched = packed.iter().map(Packed::touched).collect();
         let kept = Kept { layer, touched };
         cache.keep(key, &kept)?;
@@ -171,14 +176,19 @@ impl Builder<'_> {
         key
     }
 
-    pub(crate) fn commit(&self, config: &ConfigPlan, layers: Vec<(Layer, String)>) -> Result<Descriptor> {
+    pub(crate) fn commit(
+        &self,
+        config: &ConfigPlan,
+        layers: Vec<(Layer, String)>,
+        annotations: BTreeMap<String, String>,
+    ) -> Result<Descriptor> {
         let image = NewImage {
             base: self.base.clone(),
             layers,
             platform: self.request.platform.clone(),
             env: config.env.clone(),
             labels: config.labels.clone(),
-            annotations: BTreeMap::new(),
+            annotations,
             sealer: SealerConfig {
                 sealer_version: self.request.version.to_owned(),
                 cmds: config.cmds.clone(),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use oci_spec::image::{Descriptor, Digest};
 
 pub use unpack::{Unpacked, unpack, unpacked};
-pub use view::read_files;
+pub use view::{Change, read_changes, read_files};
 pub use write::write;
 
 /// How a layer is compressed.
@@ -23,6 +23,8 @@ pub enum Compression {
     Zstd,
     /// `tar+gzip`, level 6, for tools that know nothing newer.
     Gzip,
+    /// Plain `tar`, for what is compressed already.
+    Plain,
 }
 
 /// One entry of a layer to be written.

@@ -14,7 +14,7 @@ use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::registry::{Registry, RegistryError, is_manifest};
+use crate::registry::{Registry, RegistryError, Repository, is_manifest};
 use crate::store::Store;
 
 /// Copies content and all that it refers to, as far as the destination lacks it: children before
@@ -229,11 +229,29 @@ pub fn pull(
     let task = task.child("pull", reference.familiar(), None)?;
     let repository = registry.repository(&task, reference);
     let source = Nearest { store, remote: &repository };
-    let found = repository.resolve()?;
-    let image = choose(&source, &found, platform)?;
+    let image = choose(&source, &repository.resolve()?, platform)?;
     copy(&task, &source, store, &image, registry.settings().parallel)?;
     store.tag(&image, reference)?;
     task.finish();
+    Ok(image)
+}
+
+/// Returns the image for a platform that `named`, which a name led to in a registry, is or has, and
+/// puts what both say into the store: of their blobs, nothing.
+///
+/// # Errors
+/// As [`pull`].
+pub fn find(
+    store: &Store,
+    repository: &Repository<'_>,
+    named: &Descriptor,
+    platform: &Platform,
+) -> Result<Descriptor> {
+    let source = Nearest { store, remote: repository };
+    let image = choose(&source, named, platform)?;
+    for manifest in [named, &image] {
+        store.put_bytes(&read_manifest(&source, manifest)?)?;
+    }
     Ok(image)
 }
 

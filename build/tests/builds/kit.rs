@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use sealer_build::images::Collecting;
 use sealer_build::{BuildRequest, Built, Error, KubefileError, Mode, build};
 use sealer_image::layer::{Compression, unpack};
-use sealer_image::{Descriptor, Image, Platform, Reference, Store};
+use sealer_image::registry::Retry;
+use sealer_image::{Descriptor, Image, Platform, Reference, Registry, RegistrySettings, Store};
 use sealer_stdx::task::{Cancel, Event, Observe, Task};
 use tempfile::TempDir;
 use walkdir::WalkDir;
@@ -32,6 +34,9 @@ pub(crate) struct Options {
     pub(crate) platform: Platform,
     pub(crate) compression: Compression,
     pub(crate) time: u64,
+    pub(crate) allow_missing: bool,
+    /// Whether the lock is written into the context.
+    pub(crate) write_lock: bool,
 }
 
 /// Every event of a bench's builds.
@@ -74,6 +79,8 @@ impl Bench {
             platform: Platform::host(),
             compression: Compression::Zstd,
             time: 0,
+            allow_missing: false,
+            write_lock: false,
         };
         Self { dir, store, options, seen: Arc::default(), cancel: Cancel::default() }
     }
@@ -107,6 +114,10 @@ impl Bench {
             Err(sealer_image::Error::NotFound { reference: reference.clone() })
         };
         let options = self.options.clone();
+        let registry = Registry::new(RegistrySettings {
+            retry: Retry { times: 1, ..Retry::default() },
+            ..RegistrySettings::default()
+        });
         let request = BuildRequest {
             mode: Mode::Lite,
             tag: options.tag.parse().unwrap(),
@@ -119,6 +130,14 @@ impl Bench {
             time: options.time,
             version: "1.2.3",
             work_dir: self.path("work"),
+            images: Collecting {
+                registry: &registry,
+                lists: Vec::new(),
+                ignored: Vec::new(),
+                with_auth: None,
+                allow_missing: options.allow_missing,
+                write_lock: options.write_lock.then(|| self.context("image.lock")),
+            },
             pull: &pull,
         };
         let task = Task::root(self.seen.clone(), self.cancel.clone());

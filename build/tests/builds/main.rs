@@ -8,5 +8,6 @@ mod config;
 mod copy;
 mod docs;
 mod golden;
+mod images;
 mod kit;
 mod run;

@@ -57,6 +57,21 @@ pub(crate) struct BuildArgs {
     /// Do every instruction again
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// Bring the container images that this file lists, one a line (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_list: Vec<PathBuf>,
+    /// Leave out the container images that this file lists; `*` stands for anything (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignored_image_list: Vec<PathBuf>,
+    /// Container images of registries that want a password [default: `imageListWithAuth.yaml` in the context]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_list_with_auth: Option<PathBuf>,
+    /// Warn where a container image cannot be had, instead of failing
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Write `image.lock` into the context: a build that finds it takes the same container images
+    #[arg(long)]
+    pub(crate) write_lock: bool,
     /// What the image is for [default: this machine]
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sealer_build::images::{Collecting, LOCK_FILE};
 use sealer_build::{BuildRequest, Built, build};
 use sealer_image::layer::Compression;
 use sealer_image::transfer;
@@ -25,6 +26,7 @@ pub(super) fn run(args: BuildArgs, settings: &Settings) -> Result<ExitCode, Fail
     let (store, registry) = (settings.store()?, settings.registry(&args.registry));
     let platform = platform(args.platform);
     let name = args.tag.familiar();
+    let lock = args.context.join(LOCK_FILE);
     let request = BuildRequest {
         mode: match args.mode {
             Mode::Lite => sealer_build::Mode::Lite,
@@ -42,6 +44,14 @@ pub(super) fn run(args: BuildArgs, settings: &Settings) -> Result<ExitCode, Fail
         time: settings.source_date_epoch.unwrap_or(0),
         version: env!("CARGO_PKG_VERSION"),
         work_dir: settings.build_dir(),
+        images: Collecting {
+            registry: &registry,
+            lists: args.image_list,
+            ignored: args.ignored_image_list,
+            with_auth: args.image_list_with_auth,
+            allow_missing: args.allow_missing,
+            write_lock: args.write_lock.then_some(lock),
+        },
         pull: &|task, reference| transfer::pull(task, &store, &registry, reference, &platform),
     };
     let built =

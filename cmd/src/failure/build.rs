@@ -1,6 +1,10 @@
 //! Failures of builds.
 
+use std::collections::BTreeSet;
+
+use sealer_build::images::{Absent, Why};
 use sealer_build::{Error, KubefileError};
+use sealer_image::RegistryError;
 
 use super::{Failure, Kind};
 
@@ -23,9 +27,38 @@ impl From<Error> for Failure {
                 at.message = format!("the command exited with {status}");
                 Self::new(Kind::Failed, "`RUN` failed").details(&at.to_string()).output(&output)
             }
+            Error::Absent(absent) => of_absent(&absent),
+            Error::List { .. } => Self::new(Kind::Input, message),
             Error::RunImpossible { .. } => Self::new(Kind::Failed, message),
             _ => Self::new(Kind::Failed, message),
         }
+    }
+}
+
+fn of_absent(absent: &[Absent]) -> Failure {
+    let of_registry = |why: &Why| match why {
+        Why::Fetch(error) => matches!(error, sealer_image::Error::Registry(_)),
+        Why::NoName(_) | Why::Collision(_) => false,
+    };
+    let kind = if absent.iter().any(|one| of_registry(&one.why)) { Kind::Registry } else { Kind::Input };
+    let count = absent.len();
+    let plural = if count == 1 { "image that the cluster needs" } else { "images that the cluster needs" };
+    let failure = Failure::new(kind, format!("{count} {plural} cannot be brought along"));
+    let failure = absent.iter().fold(failure, |failure, one| failure.details(&format!("  {one}")));
+    let hosts: BTreeSet<String> = absent.iter().filter_map(unauthorized).collect();
+    let failure = hosts.iter().fold(failure, |failure, host| failure.hint(format!("`sealer login {host}`")));
+    failure.hint(
+        "`--ignored-image-list FILE` leaves images out; `--allow-missing` warns and builds without them",
+    )
+}
+
+/// The registry that wants to know who we are.
+fn unauthorized(absent: &Absent) -> Option<String> {
+    match &absent.why {
+        Why::Fetch(sealer_image::Error::Registry(RegistryError::Unauthorized { target, .. })) => {
+            Some(target.registry().to_owned())
+        }
+        _ => None,
     }
 }
 

@@ -18,6 +18,7 @@ const WORKERS: usize = 4;
 pub(super) enum Encoder<W: Write> {
     Zstd(zstd::stream::write::Encoder<'static, W>),
     Gzip(Members<W>),
+    Plain(W),
 }
 
 impl<W: Write> Encoder<W> {
@@ -30,6 +31,7 @@ impl<W: Write> Encoder<W> {
                 Ok(Self::Zstd(encoder))
             }
             Compression::Gzip => Ok(Self::Gzip(Members { sink, pending: Vec::new(), wrote: false })),
+            Compression::Plain => Ok(Self::Plain(sink)),
         }
     }
 
@@ -37,6 +39,7 @@ impl<W: Write> Encoder<W> {
         match self {
             Self::Zstd(encoder) => encoder.finish(),
             Self::Gzip(members) => members.finish(),
+            Self::Plain(sink) => Ok(sink),
         }
     }
 }
@@ -46,6 +49,7 @@ impl<W: Write> Write for Encoder<W> {
         match self {
             Self::Zstd(encoder) => encoder.write(bytes),
             Self::Gzip(members) => members.write(bytes),
+            Self::Plain(sink) => sink.write(bytes),
         }
     }
 
@@ -53,6 +57,7 @@ impl<W: Write> Write for Encoder<W> {
         match self {
             Self::Zstd(encoder) => encoder.flush(),
             Self::Gzip(members) => members.sink.flush(),
+            Self::Plain(sink) => sink.flush(),
         }
     }
 }

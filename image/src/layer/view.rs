@@ -1,12 +1,14 @@
 //! Some files of an image, read from its layers without unpacking them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use oci_spec::image::{Descriptor, Digest};
 use sealer_stdx::task::Task;
+use serde::{Deserialize, Serialize};
 use tar::Archive;
 
 use super::read::LayerReader;
@@ -14,6 +16,16 @@ use super::unpack::{OPAQUE, WHITEOUT};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::store::Store;
+
+/// What a layer does to a path that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// It holds a regular file of this content, or a hard link to one.
+    File(PathBuf, Vec<u8>),
+    /// It removes or replaces what lower layers hold at this path and below. What the layer itself
+    /// holds there comes after.
+    Gone(PathBuf),
+}
 
 /// Returns the regular files of an image whose path `wanted` takes, upper layers winning.
 ///
@@ -27,47 +39,74 @@ pub fn read_files(
     wanted: impl Fn(&Path) -> bool,
 ) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
+    let diff_ids = image.diff_ids();
     for (index, layer) in image.manifest.layers().iter().enumerate() {
-        task.check()?;
-        let mut made: HashSet<PathBuf> = HashSet::new();
-        let mut archive = Archive::new(LayerReader::open(store, layer)?);
-        let broken = |error| Error::from_read(error, layer.digest());
-        for entry in archive.entries().map_err(broken)? {
-            let mut entry = entry.map_err(broken)?;
-            let path = plain(Path::new(OsStr::from_bytes(&entry.path_bytes())));
-            if hide(&mut found, &made, &path) {
-                continue;
+        for change in read_changes(task, store, layer, diff_ids.get(index), most, &wanted)? {
+            match change {
+                Change::File(path, bytes) => {
+                    found.insert(path, bytes);
+                }
+                Change::Gone(below) => found.retain(|path, _| !path.starts_with(&below)),
             }
-            found.remove(&path);
-            if !entry.header().entry_type().is_file() || !wanted(&path) {
-                continue;
-            }
-            if entry.size() > most {
-                let reason = format!("is larger than {most} bytes");
-                return Err(Error::Entry { layer: layer.digest().clone(), entry: path, reason });
-            }
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(broken)?;
-            made.insert(path.clone());
-            found.insert(path, bytes);
         }
-        archive.into_inner().finish(layer, image.diff_ids().get(index))?;
     }
     Ok(found)
 }
 
-/// Removes what a whiteout hides, unless this layer made it. Tells whether it was a whiteout.
-fn hide(found: &mut BTreeMap<PathBuf, Vec<u8>>, made: &HashSet<PathBuf>, path: &Path) -> bool {
+/// Returns what one layer does to the paths that `wanted` takes, and to whatever is above them:
+/// first what it removes, then what it holds.
+///
+/// # Errors
+/// As [`read_files`].
+pub fn read_changes(
+    task: &Task,
+    store: &Store,
+    layer: &Descriptor,
+    diff_id: Option<&Digest>,
+    most: u64,
+    wanted: impl Fn(&Path) -> bool,
+) -> Result<Vec<Change>> {
+    task.check()?;
+    let (mut gone, mut made) = (Vec::new(), BTreeMap::new());
+    let mut archive = Archive::new(LayerReader::open(store, layer)?);
+    let broken = |error| Error::from_read(error, layer.digest());
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let path = plain(Path::new(OsStr::from_bytes(&entry.path_bytes())));
+        if let Some(hidden) = hidden(&path) {
+            gone.push(hidden);
+            continue;
+        }
+        let kind = entry.header().entry_type();
+        if !kind.is_dir() {
+            gone.push(path.clone());
+        }
+        made.remove(&path);
+        if !kind.is_file() || !wanted(&path) {
+            continue;
+        }
+        if entry.size() > most {
+            let reason = format!("is larger than {most} bytes");
+            return Err(Error::Entry { layer: layer.digest().clone(), entry: path, reason });
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(broken)?;
+        made.insert(path, bytes);
+    }
+    archive.into_inner().finish(layer, diff_id)?;
+    // What is replaced matters only where something was, or something below it.
+    gone.retain(|path| !made.contains_key(path));
+    let gone = gone.into_iter().map(Change::Gone);
+    Ok(gone.chain(made.into_iter().map(|(path, bytes)| Change::File(path, bytes))).collect())
+}
+
+/// The path that a whiteout hides, where this is one.
+fn hidden(path: &Path) -> Option<PathBuf> {
     let name = path.file_name().unwrap_or_default().as_bytes();
-    let below = if name == OPAQUE {
-        path.parent().unwrap_or(Path::new("")).to_owned()
-    } else if let Some(hidden) = name.strip_prefix(WHITEOUT) {
-        path.with_file_name(OsStr::from_bytes(hidden))
-    } else {
-        return false;
-    };
-    found.retain(|other, _| !other.starts_with(&below) || made.contains(other));
-    true
+    if name == OPAQUE {
+        return Some(path.parent().unwrap_or(Path::new("")).to_owned());
+    }
+    name.strip_prefix(WHITEOUT).map(|hidden| path.with_file_name(OsStr::from_bytes(hidden)))
 }
 
 fn plain(path: &Path) -> PathBuf {

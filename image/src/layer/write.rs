@@ -54,6 +54,7 @@ fn media_type(compression: Compression) -> MediaType {
     match compression {
         Compression::Zstd => MediaType::ImageLayerZstd,
         Compression::Gzip => MediaType::ImageLayerGzip,
+        Compression::Plain => MediaType::ImageLayer,
     }
 }
 

@@ -175,6 +175,14 @@ impl Registry {
         self.auth_file().map_or(Ok(false), |file| file.forget(&auth::normal(host)))
     }
 
+    /// Has this user and password used for one repository, for as long as this value and its clones
+    /// live. They are kept nowhere.
+    pub fn give(&self, reference: &Reference, user: &str, password: &SecretString) {
+        let key = (reference.registry().to_owned(), reference.repository().to_owned());
+        let credentials = Credentials::Password { user: user.to_owned(), password: password.clone() };
+        self.shared.credentials.lock().expect("no holder panics").insert(key, Some(credentials));
+    }
+
     fn auth_file(&self) -> Option<AuthFile> {
         let settings = &self.shared.settings;
         let path = settings.auth_file.clone()?;

@@ -49,6 +49,17 @@ impl Registry {
         Self::start_in(temporary(), options, None)
     }
 
+    /// Starts a registry that serves what a folder holds, `docker/registry/v2` and all. Plain HTTP.
+    ///
+    /// # Panics
+    /// As [`Registry::start`].
+    #[must_use]
+    pub fn start_over(folder: &Path) -> Self {
+        let dir = temporary();
+        std::os::unix::fs::symlink(folder, dir.path().join("storage")).expect("the folder is new");
+        Self::start_in(dir, RegistryOptions::default(), None)
+    }
+
     /// Starts a registry that wants tokens, and the token server that gives them to this user: the
     /// way of Docker Hub. Plain HTTP. The password serves as an OAuth2 refresh token too.
     ///
