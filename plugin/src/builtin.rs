@@ -1,21 +1,32 @@
 //! The plugins that sealer brings along.
 
+mod cluster_check;
+mod data;
 mod hostname;
+mod label;
+mod nodes;
 mod shell;
+mod taint;
 
 use std::thread;
 
 use crate::plugin::{Error, HostError, Output, Plugin, PluginHost};
 
 /// The types of the built-in plugins.
-pub const BUILT_IN: [&str; 2] = ["HOSTNAME", "SHELL"];
+pub const BUILT_IN: [&str; 5] = ["CLUSTERCHECK", "HOSTNAME", "LABEL", "SHELL", "TAINT"];
 
 /// So many hosts are worked on at once.
 const AT_ONCE: usize = 32;
 
 /// Returns all of them.
 pub(crate) fn all() -> Vec<Box<dyn Plugin>> {
-    vec![Box::new(hostname::Hostname), Box::new(shell::Shell)]
+    vec![
+        Box::new(cluster_check::ClusterCheck),
+        Box::new(hostname::Hostname),
+        Box::new(label::Label),
+        Box::new(shell::Shell),
+        Box::new(taint::Taint),
+    ]
 }
 
 /// Runs a command on hosts, side by side, passes on what they print, and fails where one does.
@@ -56,5 +67,7 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod tests;

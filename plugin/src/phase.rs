@@ -74,6 +74,12 @@ impl Phase {
         self > Self::Init && self < Self::Clean
     }
 
+    /// Returns the names of the phases that take plugins and have a cluster.
+    pub(crate) fn names_with_cluster() -> Vec<String> {
+        let phases = Self::WITH_PLUGINS.into_iter().filter(|phase| phase.has_cluster());
+        phases.map(|phase| phase.to_string()).collect()
+    }
+
     /// Returns the names of the phases that take plugins, for messages.
     #[must_use]
     pub fn names() -> String {

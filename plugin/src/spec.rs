@@ -144,7 +144,7 @@ impl Selector {
 }
 
 /// An address, or the addresses from one to another.
-fn range(word: &str) -> Result<Vec<String>, String> {
+pub(crate) fn range(word: &str) -> Result<Vec<String>, String> {
     let address = |text: &str| -> Result<Ipv4Addr, String> {
         text.trim().parse().map_err(|_| format!("`{text}` is no address, and `{word}` no role"))
     };
@@ -253,7 +253,8 @@ impl Reader<'_> {
         }
         Ok(Some(PluginSpec {
             name: parsed.metadata.name,
-            kind: parsed.spec.kind,
+            // As the original's 0.7 wrote it.
+            kind: if parsed.spec.kind == "Taint" { "TAINT".to_owned() } else { parsed.spec.kind },
             phases,
             on,
             data: parsed.spec.data,

@@ -4,6 +4,7 @@
 mod bad_clusters;
 mod bad_images;
 mod bad_kubefiles;
+mod builtins;
 mod clusters;
 mod hosts;
 mod images;

@@ -1,9 +1,10 @@
 //! `HOSTNAME`: gives hosts the names that `data` says, a line `IP name` each.
 
-use sealer_plugin_sdk::wire::Invocation;
+use sealer_plugin_sdk::wire::{Description, Invocation, Need};
 
+use super::data::{Wish, by_host, wishes};
 use super::{exec_on, quote};
-use crate::plugin::{Error, Plugin, PluginHost};
+use crate::plugin::{Error, Plugin, PluginHost, Verb};
 
 pub(super) struct Hostname;
 
@@ -12,13 +13,34 @@ impl Plugin for Hostname {
         "HOSTNAME"
     }
 
+    fn offers(&self, verb: Verb) -> bool {
+        verb != Verb::Undo
+    }
+
+    fn describe(&self) -> Result<Description, Error> {
+        Ok(Description {
+            summary: Some("gives hosts their names: a line `ADDRESS NAME` each".to_owned()),
+            needs: Some(vec![Need::Exec]),
+            idempotent: Some(true),
+            ..Description::default()
+        })
+    }
+
+    fn validate(&self, invocation: &Invocation) -> Result<(), Error> {
+        read(invocation).map(|_| ())
+    }
+
+    fn plan(&self, invocation: &Invocation, _: &dyn PluginHost) -> Result<Vec<String>, Error> {
+        let names = by_host(invocation, &read(invocation)?);
+        Ok(names.iter().map(|(host, names)| format!("{host}: {}", names.join(" "))).collect())
+    }
+
     fn run(&self, invocation: &Invocation, host: &dyn PluginHost) -> Result<(), Error> {
-        let names = names(invocation).map_err(|message| Error::Returned { message })?;
+        let names = by_host(invocation, &read(invocation)?);
         let commands: Vec<(String, String)> = names
             .into_iter()
-            .filter(|(address, _)| invocation.hosts.contains(address))
+            .filter_map(|(address, mut names)| Some((address, quote(&names.pop()?))))
             .map(|(address, name)| {
-                let name = quote(&name);
                 (address, format!("hostname {name} && rm -f /etc/hostname && echo {name} > /etc/hostname"))
             })
             .collect();
@@ -26,27 +48,24 @@ impl Plugin for Hostname {
     }
 }
 
-/// Reads all lines before the first host is renamed.
-fn names(invocation: &Invocation) -> Result<Vec<(String, String)>, String> {
-    let mut names = Vec::new();
-    for (index, line) in invocation.data.lines().enumerate() {
-        let number = index + 1;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (address, name) = match words[..] {
-            [] => continue,
-            [comment, ..] if comment.starts_with('#') => continue,
-            [address, name] => (address, name),
-            _ => return Err(format!("line {number} of data is `{}`, not `IP hostname`", line.trim())),
-        };
-        if !invocation.cluster.hosts.iter().any(|host| host.address == address) {
-            return Err(format!("line {number} of data: `{address}` is no host of the cluster"));
+fn read(invocation: &Invocation) -> Result<Vec<Wish<String>>, Error> {
+    let names = wishes(invocation, "ADDRESS NAME", |name| {
+        if is_hostname(name) {
+            Ok(name.to_owned())
+        } else {
+            Err(format!("`{name}` is no host name (RFC 1123)"))
         }
-        if !is_hostname(name) {
-            return Err(format!("line {number} of data: `{name}` is no host name (RFC 1123)"));
+    })?;
+    let twice = names.iter().enumerate().find(|(at, wish)| {
+        names[..*at].iter().any(|other| other.what == wish.what || other.address == wish.address)
+    });
+    match twice {
+        Some((_, wish)) => {
+            let message = format!("data names `{}` or {} twice", wish.what, wish.address);
+            Err(Error::Returned { message })
         }
-        names.push((address.to_owned(), name.to_owned()));
+        None => Ok(names),
     }
-    Ok(names)
 }
 
 fn is_hostname(name: &str) -> bool {

@@ -1,16 +1,35 @@
 //! `SHELL`: runs `data` on every selected host, in the image's root.
 
-use sealer_plugin_sdk::wire::{Host, Invocation};
+use sealer_plugin_sdk::wire::{Description, Host, Invocation, Need};
 
 use super::{exec_on, quote};
 use crate::phase::Phase;
-use crate::plugin::{Error, Plugin, PluginHost};
+use crate::plugin::{Error, Plugin, PluginHost, Verb};
 
 pub(super) struct Shell;
 
 impl Plugin for Shell {
     fn kind(&self) -> &'static str {
         "SHELL"
+    }
+
+    fn offers(&self, verb: Verb) -> bool {
+        matches!(verb, Verb::Run | Verb::Describe | Verb::Validate)
+    }
+
+    fn describe(&self) -> Result<Description, Error> {
+        Ok(Description {
+            summary: Some("runs a shell script in the image's root on hosts".to_owned()),
+            needs: Some(vec![Need::Exec]),
+            ..Description::default()
+        })
+    }
+
+    fn validate(&self, invocation: &Invocation) -> Result<(), Error> {
+        if invocation.data.trim().is_empty() {
+            return Err(Error::Returned { message: "there is no script in it".to_owned() });
+        }
+        Ok(())
     }
 
     fn run(&self, invocation: &Invocation, host: &dyn PluginHost) -> Result<(), Error> {
@@ -42,6 +61,12 @@ fn script(invocation: &Invocation, host: Option<&Host>) -> String {
         }
         _ => script.push_str(&format!("cd {rootfs} || exit 1\n")),
     }
-    script.push_str(&invocation.data);
+    match invocation.timeout_seconds {
+        None => script.push_str(&invocation.data),
+        // One that does not end for that either is killed.
+        Some(seconds) => {
+            script.push_str(&format!("timeout -k 5 {seconds} /bin/sh -c {}", quote(&invocation.data)));
+        }
+    }
     script
 }

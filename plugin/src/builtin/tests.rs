@@ -1,4 +1,4 @@
-//! The built-in plugins, against a host that records.
+//! The built-in plugins that work on hosts, against a host that records.
 
 use std::sync::Mutex;
 
@@ -129,14 +129,25 @@ fn hostname_names_the_hosts_it_is_told() {
 }
 
 #[test]
+fn a_script_that_may_take_so_long_is_ended_by_the_host() {
+    let call = Invocation { timeout_seconds: Some(90), ..invocation("SHELL", "PreInit", "echo 'a b'") };
+    let commands = run(&call, &Recording::default()).unwrap();
+    let command = r"cd '/data/rootfs' || exit 1
+timeout -k 5 90 /bin/sh -c 'echo '\''a b'\'''";
+    assert_eq!(commands[1], ("10.0.0.2".to_owned(), command.to_owned()));
+}
+
+#[test]
 fn hostname_refuses_lines_that_are_wrong_before_it_renames_any_host() {
     for (data, message) in [
         (
-            "10.0.0.1 one\n10.0.0.2 a b\n",
-            "returned an error: line 2 of data is `10.0.0.2 a b`, not `IP hostname`",
+            "10.0.0.1 one\n10.0.0.2 a b\n10.0.0.2\n",
+            "returned an error: line 2 of data is `10.0.0.2 a b`, not `ADDRESS NAME`; \
+             line 3 of data is `10.0.0.2`, not `ADDRESS NAME`",
         ),
         ("10.0.0.9 x\n", "returned an error: line 1 of data: `10.0.0.9` is no host of the cluster"),
         ("10.0.0.1 A;reboot\n", "returned an error: line 1 of data: `A;reboot` is no host name (RFC 1123)"),
+        ("10.0.0.1-10.0.0.2 a\n", "returned an error: data names `a` or 10.0.0.2 twice"),
     ] {
         let host = Recording::default();
         assert_eq!(run(&invocation("HOSTNAME", "PreInit", data), &host), Err(message.to_owned()));

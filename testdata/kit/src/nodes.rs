@@ -1,13 +1,14 @@
-//! A stand-in for the Kubernetes API server that knows one question: which nodes there are.
+//! A stand-in for the Kubernetes API server that knows nodes, and the pods of `kube-system`.
 //!
-//! It is for tests and the demo of what asks a cluster something, on hosts without Kubernetes. TLS,
-//! a token, and the answer are as the real one's; nothing else is.
+//! It is for tests and the demo of what asks a cluster something, on hosts without Kubernetes. TLS, a
+//! token, label selectors, merge patches with their conflicts, and the answers are as the real one's;
+//! nothing else is.
 
 use std::fs;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use base64::Engine as _;
@@ -18,7 +19,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::certificate;
-use crate::http::Head;
+use crate::http::{Body, Head};
 
 /// Serves the list of nodes at an address until the process ends. Writes a kubeconfig as soon as it
 /// listens.
@@ -38,7 +39,7 @@ pub fn serve_nodes(address: SocketAddr, kubeconfig: &Path, nodes: &[String]) -> 
     let aside = kubeconfig.with_extension("new");
     fs::write(&aside, kubeconfig_text(address, &authority, &token).to_string())?;
     fs::rename(&aside, kubeconfig)?;
-    let (config, token, nodes) = (Arc::new(config), Arc::new(token), Arc::new(list(nodes)));
+    let (config, token, nodes) = (Arc::new(config), Arc::new(token), Arc::new(Mutex::new(list(nodes))));
     for stream in listener.incoming() {
         let (config, token, nodes) = (Arc::clone(&config), Arc::clone(&token), Arc::clone(&nodes));
         // A client that goes away, or is none, ends its own connection only.
@@ -71,33 +72,62 @@ fn kubeconfig_text(address: SocketAddr, authority: &[u8], token: &str) -> Value 
     })
 }
 
-fn list(nodes: &[String]) -> Value {
-    let items = nodes.iter().map(|name| {
+fn list(nodes: &[String]) -> Vec<Value> {
+    let node = |name: &String| {
         json!({
-            "metadata": { "name": name, "labels": { "kubernetes.io/hostname": name } },
+            "metadata": {
+                "name": name,
+                "labels": { "kubernetes.io/hostname": name },
+                "resourceVersion": "1",
+            },
             "spec": {},
-            "status": { "conditions": [{ "type": "Ready", "status": "True" }] },
+            "status": {
+                "addresses": [
+                    { "type": "InternalIP", "address": name },
+                    { "type": "Hostname", "address": name },
+                ],
+                "conditions": [{ "type": "Ready", "status": "True" }],
+            },
         })
-    });
-    json!({ "apiVersion": "v1", "kind": "NodeList", "metadata": {}, "items": items.collect::<Vec<_>>() })
+    };
+    nodes.iter().map(node).collect()
 }
 
-fn answer(stream: TcpStream, config: Arc<ServerConfig>, token: &str, nodes: &Value) -> io::Result<()> {
+/// One ready pod on each node, as a cluster's own.
+fn pods(nodes: &[Value]) -> Vec<Value> {
+    let pod = |node: &Value| {
+        json!({
+            "metadata": {
+                "name": format!("stand-in-{}", node["metadata"]["name"].as_str().unwrap_or_default()),
+                "namespace": "kube-system",
+            },
+            "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] },
+        })
+    };
+    nodes.iter().map(pod).collect()
+}
+
+fn answer(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    token: &str,
+    nodes: &Mutex<Vec<Value>>,
+) -> io::Result<()> {
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));
     while let Some(head) = Head::read(&mut reader)? {
+        let request = body(&head, &mut reader)?;
         let (status, body) = if head.get("authorization") != Some(&format!("Bearer {token}")) {
-            ("401 Unauthorized", failure(401, "Unauthorized"))
-        } else if head.word(1).split('?').next() == Some("/api/v1/nodes") && head.word(0) == "GET" {
-            ("200 OK", nodes.clone())
+            failure(401, "Unauthorized")
         } else {
-            ("404 Not Found", failure(404, "NotFound"))
+            let mut nodes = nodes.lock().expect("no holder panics");
+            api(&head, &request, &mut nodes)
         };
         let body = body.to_string();
         let stream = reader.get_mut();
         write!(
             stream,
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
         stream.flush()?;
@@ -105,9 +135,89 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>, token: &str, nodes: &Val
     Ok(())
 }
 
-fn failure(code: u16, reason: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
-        "message": "the stand-in knows only the list of nodes", "reason": reason, "code": code,
+fn body(head: &Head, reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let Some(length) = head.length() else { return Ok(Vec::new()) };
+    let (mut body, mut buffer) = (Vec::new(), [0; 4096]);
+    let mut reader = Body::new(reader, length);
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(body),
+            count => body.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Answers what was allowed: the status, and the body.
+fn api(head: &Head, request: &[u8], nodes: &mut [Value]) -> (u16, Value) {
+    let (path, query) = head.word(1).split_once('?').unwrap_or((head.word(1), ""));
+    let list = |kind: &str, items: Vec<Value>| json!({ "apiVersion": "v1", "kind": kind, "metadata": {}, "items": items });
+    match (head.word(0), path) {
+        ("GET", "/api/v1/nodes") => {
+            let selected = nodes.iter().filter(|node| is_selected(node, query)).cloned();
+            (200, list("NodeList", selected.collect()))
+        }
+        ("GET", "/api/v1/namespaces/kube-system/pods") => (200, list("PodList", pods(nodes))),
+        (method, path) => {
+            let name = path.strip_prefix("/api/v1/nodes/").unwrap_or_default();
+            match (method, nodes.iter_mut().find(|node| node["metadata"]["name"] == name)) {
+                ("GET", Some(node)) => (200, node.clone()),
+                ("PATCH", Some(node)) => change(head, request, node),
+                _ => failure(404, "NotFound"),
+            }
+        }
+    }
+}
+
+/// The query's `labelSelector` with `key=value`, `key==value` and `key`, of which all have to be so.
+fn is_selected(node: &Value, query: &str) -> bool {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let selector = pairs.into_iter().find(|(name, _)| name == "labelSelector").map(|(_, value)| value);
+    let labels = &node["metadata"]["labels"];
+    selector.iter().flat_map(|text| text.split(',')).all(|word| match word.split_once('=') {
+        Some((key, value)) => labels[key] == value.trim_start_matches('='),
+        None => labels.get(word).is_some(),
     })
+}
+
+/// A merge patch (RFC 7396) to the node as it was read: to another it is a conflict.
+fn change(head: &Head, request: &[u8], node: &mut Value) -> (u16, Value) {
+    if head.get("content-type") != Some("application/merge-patch+json") {
+        return failure(415, "UnsupportedMediaType");
+    }
+    let Ok(patch) = serde_json::from_slice::<Value>(request) else { return failure(400, "BadRequest") };
+    let version = node["metadata"]["resourceVersion"].clone();
+    if patch["metadata"].get("resourceVersion").is_some_and(|wanted| *wanted != version) {
+        return failure(409, "Conflict");
+    }
+    merge(node, &patch);
+    let number = version.as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    node["metadata"]["resourceVersion"] = json!((number + 1).to_string());
+    (200, node.clone())
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (key, value) in patch {
+        if value.is_null() {
+            if let Some(target) = target.as_object_mut() {
+                target.remove(key);
+            }
+        } else {
+            merge(&mut target[key], value);
+        }
+    }
+}
+
+fn failure(code: u16, reason: &str) -> (u16, Value) {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "message": "the stand-in knows nodes and the pods of kube-system only", "reason": reason, "code": code,
+    });
+    (code, status)
 }

@@ -75,6 +75,7 @@ type Phase string
 // The phases, in the order of a run.
 const (
 	PhaseOriginally  = Phase("Originally")
+	PhasePreHostInit = Phase("PreHostInit")
 	PhasePreInit     = Phase("PreInit")
 	PhasePreInstall  = Phase("PreInstall")
 	PhasePreJoin     = Phase("PreJoin")

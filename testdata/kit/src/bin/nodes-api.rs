@@ -1,5 +1,5 @@
 //! `nodes-api ADDRESS:PORT KUBECONFIG NODE…`: a stand-in for the Kubernetes API server, for tests
-//! and the demo, that knows nothing but the list of nodes it is given.
+//! and the demo, that knows nothing but the nodes it is given, and a pod on each.
 
 use std::io;
 use std::path::Path;
