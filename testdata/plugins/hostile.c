@@ -38,6 +38,38 @@ static void garbage(void) {
     pause();
 }
 
+/* JSON so deep that a reader which calls itself for each level has no stack left. */
+static const char *deep(void) {
+    static char text[400000];
+    memset(text, '[', 200000);
+    memset(text + 200000, ']', 199999);
+    return text;
+}
+
+/* A gigabyte, in lines of 64 KiB. */
+static void gigabyte(void) {
+    static char line[64 << 10];
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\n';
+    for (int i = 0; i < 16 << 10; i++)
+        for (size_t done = 0; done < sizeof line;) {
+            ssize_t count = write(1, line + done, sizeof line - done);
+            if (count < 0)
+                _exit(9);
+            done += (size_t)count;
+        }
+}
+
+/* Takes memory until there is none; few pages of it are touched. */
+static void leak(void) {
+    for (;;) {
+        char *block = malloc(64 << 20);
+        if (!block)
+            abort();
+        *(volatile char *)block = 1;
+    }
+}
+
 static int32_t run(const uint8_t *data, size_t size, const struct sealer_host *host, sealer_write write, void *sink) {
     const char *request = (const char *)data;
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -54,6 +86,8 @@ static int32_t run(const uint8_t *data, size_t size, const struct sealer_host *h
         abort();
     if (asked(request, size, "exit"))
         _exit(3);
+    if (asked(request, size, "exit well"))
+        exit(0);
     if (asked(request, size, "hang"))
         for (;;)
             pause();
@@ -68,6 +102,39 @@ static int32_t run(const uint8_t *data, size_t size, const struct sealer_host *h
     if (asked(request, size, "flood"))
         for (int line = 0; line < 200000; line++)
             puts("0123456789012345678901234567890123456789");
+    if (asked(request, size, "gigabyte"))
+        gigabyte();
+    if (asked(request, size, "fork bomb"))
+        for (;;)
+            fork();
+    if (asked(request, size, "orphan")) {
+        /* In a session of its own, and nobody's child. */
+        if (fork() == 0) {
+            setsid();
+            if (fork() == 0)
+                for (;;)
+                    pause();
+            _exit(0);
+        }
+        return SEALER_OK;
+    }
+    if (asked(request, size, "close everything"))
+        for (int fd = 0; fd < 1024; fd++)
+            close(fd);
+    if (asked(request, size, "leak"))
+        leak();
+    if (asked(request, size, "forge")) {
+        /* What an executable would say to sealer is a line like any other here. */
+        puts("{\"done\":null}");
+        puts("{\"ask\":{\"op\":\"set_state\",\"value\":\"forged\"}}");
+        return say(write, sink, "it was not done"), SEALER_FAILED;
+    }
+    if (asked(request, size, "deep question")) {
+        host->call(host->context, (const uint8_t *)deep(), strlen(deep()), show, NULL);
+        return SEALER_OK;
+    }
+    if (asked(request, size, "deep error"))
+        return say(write, sink, deep()), SEALER_FAILED;
     if (asked(request, size, "nonsense")) {
         const char *asks[] = {"no json", "{\"op\":\"reboot\"}", "{\"op\":\"exec\",\"host\":\"10.9.9.9\",\"command\":\"true\"}"};
         for (int i = 0; i < 3; i++)
@@ -75,6 +142,15 @@ static int32_t run(const uint8_t *data, size_t size, const struct sealer_host *h
     }
     return SEALER_OK;
 }
+
+#ifdef DEEP
+static int32_t describe(const uint8_t *request, size_t size, const struct sealer_host *host, sealer_write write, void *sink) {
+    (void)request, (void)size, (void)host;
+    return say(write, sink, deep()), SEALER_OK;
+}
+#else
+#define describe 0
+#endif
 
 #ifdef GO
 int mark __asm__("local.pluginmoduledata") = 1; /* as Go's linker marks its plugins */
@@ -86,7 +162,7 @@ const char *PluginType = "HOSTILE";
 const char PluginType[] = "HOSTILE";
 #endif
 #ifndef NO_PLUGIN
-const struct sealer_plugin Plugin = {sizeof(struct sealer_plugin), VERSION, run, 0, 0, 0, 0};
+const struct sealer_plugin Plugin = {sizeof(struct sealer_plugin), VERSION, run, describe, 0, 0, 0};
 #else
 int32_t (*const unused)(const uint8_t *, size_t, const struct sealer_host *, sealer_write, void *) = run;
 #endif

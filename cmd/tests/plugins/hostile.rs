@@ -61,6 +61,7 @@ fn a_crash_is_told_by_its_signal() {
 #[test]
 fn an_exit_is_no_answer() {
     failed("exit", "ended with status 3 without an answer");
+    failed("exit well", "ended with status 0 without an answer");
 }
 
 #[test]
@@ -78,16 +79,20 @@ fn a_plugin_that_does_not_end_is_killed_in_time() {
 
 #[test]
 fn what_a_plugin_started_ends_with_it() {
-    let (_, result) = run("leave a child behind", Duration::from_secs(60));
-    assert_eq!(result, Ok(()));
+    for way in ["leave a child behind", "orphan"] {
+        let (_, result) = run(way, Duration::from_secs(60));
+        assert_eq!(result, Ok(()), "{way}");
+    }
 }
 
 #[test]
 fn a_flood_of_output_is_cut_and_harms_nobody() {
-    let (lines, result) = run("flood", Duration::from_secs(60));
-    assert_eq!(result, Ok(()));
-    assert_eq!(lines.last().unwrap(), "… what the plugin prints from here on is not shown");
-    assert!(lines.iter().map(String::len).sum::<usize>() <= 4 << 20);
+    for way in ["flood", "gigabyte"] {
+        let (lines, result) = run(way, Duration::from_secs(600));
+        assert_eq!(result, Ok(()), "{way}");
+        assert_eq!(lines.last().unwrap(), "… what the plugin prints from here on is not shown");
+        assert!(lines.iter().map(String::len).sum::<usize>() <= 4 << 20);
+    }
 }
 
 #[test]
@@ -103,4 +108,49 @@ fn questions_that_make_no_sense_are_answered_with_an_error() {
             r#"answer: {"error":"10.9.9.9: is no host of the cluster"}"#,
         ]
     );
+}
+
+#[test]
+fn a_fork_bomb_is_ended_with_all_its_processes() {
+    failed("fork bomb", "ran more than 1024 processes at once and was killed");
+}
+
+#[test]
+fn a_plugin_without_descriptors_has_no_answer() {
+    failed("close everything", "ended with status 1 without an answer");
+}
+
+#[test]
+fn memory_ends_before_the_machines_does() {
+    failed("leak", "crashed (signal 6)");
+}
+
+#[test]
+fn what_is_printed_is_no_message() {
+    let (lines, result) = run("forge", Duration::from_secs(60));
+    assert_eq!(result, Err("returned an error: it was not done".to_owned()));
+    assert_eq!(
+        lines,
+        ["about to misbehave", r#"{"done":null}"#, r#"{"ask":{"op":"set_state","value":"forged"}}"#]
+    );
+}
+
+#[test]
+fn json_of_any_depth_overflows_no_stack() {
+    let (lines, result) = run("deep question", Duration::from_secs(60));
+    assert_eq!(result, Ok(()));
+    assert_eq!(
+        lines[1..],
+        [
+            r#"answer: {"error":"the request is not understood: recursion limit exceeded at line 1 column 128"}"#
+        ]
+    );
+    let (_, result) = run("deep error", Duration::from_secs(60));
+    assert_eq!(result, Err(format!("returned an error: {}{}", "[".repeat(200_000), "]".repeat(199_999))));
+    let dir = tempfile::tempdir().unwrap();
+    let file = compile(dir.path(), "deep.so", &["-DDEEP"]);
+    let mut set = sealer_plugin::PluginSet::built_in();
+    let kind = set.add_file(&file, &crate::fixture::loader(Duration::from_secs(60))).unwrap();
+    let error = set.find(&kind).unwrap().describe().unwrap_err().to_string();
+    assert!(error.starts_with("answered with something that is no message: [[[["), "{}", &error[..80]);
 }

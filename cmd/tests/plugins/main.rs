@@ -3,4 +3,5 @@
 
 mod fixture;
 mod folders;
+mod frozen;
 mod hostile;

@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,6 +17,7 @@ use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, pidfd_open,
     set_child_subreaper, set_parent_process_death_signal, setrlimit, wait,
 };
+use rustix::system::sysinfo;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::line::Line;
@@ -25,8 +27,11 @@ use super::message::FromChild;
 const MOST_TASKS: usize = 1024;
 /// Each of its processes may have so many bytes of data.
 const MOST_DATA: u64 = 4 << 30;
-/// How often they are counted.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often is looked whether they are many, and at which of these looks they are counted anyway.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 10;
+/// How long is waited for what was killed before it is killed again.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// What this process is from here on.
 pub(super) enum Role {
@@ -41,11 +46,14 @@ pub(super) enum Role {
 pub(super) fn enter(line: &mut Line) -> io::Result<Role> {
     limit()?;
     // SAFETY: only what is forked from here on is told other process ids.
-    // Who may not has the process group, and orphans that are handed on.
-    let _ = unsafe { unshare_unsafe(UnshareFlags::NEWPID) };
+    // Who may not has orphans that are handed on.
+    let is_whole = unsafe { unshare_unsafe(UnshareFlags::NEWPID) }.is_ok();
     match fork()? {
         None => keep(line),
-        Some(keeper) => watch(keeper, line),
+        Some(keeper) => {
+            let ended = pidfd_open(keeper, PidfdFlags::empty())?;
+            watch(&Cage { keeper, ended, is_whole }, line)
+        }
     }
 }
 
@@ -68,19 +76,87 @@ fn fork() -> io::Result<Option<Pid>> {
     }
 }
 
-/// Waits for the keeper to end, and ends it where there are too many.
-fn watch(keeper: Pid, line: &mut Line) -> io::Result<Role> {
-    let ended = pidfd_open(keeper, PidfdFlags::empty())?;
-    let look = Timespec { tv_sec: 0, tv_nsec: i64::from(LOOK.subsec_nanos()) };
-    while poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&look))? == 0 {
-        if count(keeper.as_raw_nonzero().get(), MOST_TASKS) > MOST_TASKS {
-            // Who is told ends the rest of us.
+/// The keeper, as the process sees it that watches.
+struct Cage {
+    keeper: Pid,
+    /// Readable when the keeper, and all in a namespace that it is the first of, are gone.
+    ended: OwnedFd,
+    /// Whether it is the first of a process namespace.
+    is_whole: bool,
+}
+
+/// Waits for the keeper to end, and ends it where there are too many, or nobody listens any more.
+fn watch(cage: &Cage, line: &mut Line) -> io::Result<Role> {
+    hurry();
+    let before = usize::from(sysinfo().procs);
+    for look in 1_u32.. {
+        let socket = line.as_fd();
+        let mut events =
+            [PollFd::new(&cage.ended, PollFlags::IN), PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
+        poll(&mut events, Some(&timespec(LOOK)))?;
+        let [ended, closed] = events.map(|event| !event.revents().is_empty());
+        if ended {
+            break;
+        }
+        if closed {
+            cage.end()?;
+            break;
+        }
+        // How many there are on the machine is cheap to know, and grows with what the plugin starts.
+        let is_suspicious = usize::from(sysinfo().procs) > before + MOST_TASKS;
+        if (is_suspicious || look % LOOKS == 0)
+            && count(cage.keeper.as_raw_nonzero().get(), MOST_TASKS) > MOST_TASKS
+        {
+            // Who is told waits for the rest of us to end.
             let told = line.send(&FromChild::Crowded(MOST_TASKS));
-            kill_process(keeper, Signal::KILL)?;
+            cage.end()?;
             return Ok(Role::Over(i32::from(told.is_err())));
         }
     }
     Ok(Role::Over(0))
+}
+
+/// Goes before all that wants the processor, where that is allowed: who starts processes as fast as the
+/// machine can must not keep the one waiting that ends them.
+fn hurry() {
+    let first = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameter is read before the call returns.
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const first) };
+}
+
+impl Cage {
+    /// Ends all that is in it. None is left when this returns.
+    fn end(&self) -> io::Result<()> {
+        if self.is_whole {
+            // It may have ended by itself.
+            let _ = kill_process(self.keeper, Signal::KILL);
+        }
+        loop {
+            if !self.is_whole {
+                // The keeper takes the orphans of what ends, and ends when there are no more.
+                end_below(self.keeper.as_raw_nonzero().get());
+            }
+            if poll(&mut [PollFd::new(&self.ended, PollFlags::IN)], Some(&timespec(AGAIN)))? > 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Kills all processes below one.
+fn end_below(process: i32) {
+    for thread in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+        for child in children(&thread.path()) {
+            end_below(child);
+            if let Some(child) = Pid::from_raw(child) {
+                let _ = kill_process(child, Signal::KILL);
+            }
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: 0, tv_nsec: i64::from(duration.subsec_nanos()) }
 }
 
 /// Counts the threads of a process and of all below it; stops once they are more than `most`.
@@ -112,6 +188,8 @@ fn keep(line: &mut Line) -> io::Result<Role> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         return Ok(Role::Plugin);
     };
+    // It is this process's end that ends them all.
+    hurry();
     let status = loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((process, status))) if process == plugin => break status,

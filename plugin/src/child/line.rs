@@ -1,6 +1,7 @@
 //! A socket as lines of JSON.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use serde::Serialize;
@@ -22,6 +23,12 @@ pub(super) enum NoMessage {
     Closed,
     /// Something else than a message: its beginning.
     Garbage(String),
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
 }
 
 impl Line {

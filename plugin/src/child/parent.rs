@@ -27,6 +27,8 @@ use crate::set::Loader;
 
 /// How long a child that has answered or closed its end may take to end.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long it may take to end all that a plugin started. A machine under load takes its time.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a verb may take that changes nothing.
 const QUICK: Duration = Duration::from_secs(60);
 
@@ -233,9 +235,9 @@ impl Running {
         }
     }
 
-    /// Waits up to `GRACE` for the child to end by itself, then kills it.
-    fn end(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + GRACE;
+    /// Waits for the child to end by itself.
+    fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
         while Instant::now() < deadline && self.ended.is_none() {
             self.ended = self.child.try_wait().ok().flatten();
             if self.ended.is_none() {
@@ -334,11 +336,11 @@ impl Talk<'_> {
             let _ = line.send(request);
             let end = self.answer_until_it_ends(&mut line, received, deadline);
             if end.is_ok() {
-                self.running.end();
+                self.running.end(GRACE);
             }
-            self.running.kill();
-            // Nobody holds the other end now, so the reader ends.
+            // The reader ends by this, and whoever watches the plugin ends that.
             let _ = self.socket.shutdown(std::net::Shutdown::Both);
+            self.running.end(PATIENCE);
             end
         })
     }
@@ -360,7 +362,7 @@ impl Talk<'_> {
                 Ok(Ok(message)) => return Ok(message),
                 Ok(Err(NoMessage::Garbage(line))) => return Err(End::Garbage(line)),
                 Ok(Err(NoMessage::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                    return Err(End::Gone(self.running.end()));
+                    return Err(End::Gone(self.running.end(GRACE)));
                 }
                 Err(RecvTimeoutError::Timeout) => return Err(End::TimedOut),
             }

@@ -18,6 +18,8 @@ const LAST_LINES: usize = 20;
 const MOST_OUTPUT: usize = 4 << 20;
 /// A line is shown up to here.
 const MOST_LINE: usize = 64 << 10;
+/// Of each of those lines an error shows so many bytes.
+const MOST_KEPT: usize = 4 << 10;
 /// A line that may be a message of an executable is read up to here.
 const MOST_MESSAGE: usize = 16 << 20;
 
@@ -68,7 +70,7 @@ impl Printed<'_> {
             let rest = &pending[begin..];
             let most =
                 if self.messages.is_some() && rest.first() == Some(&b'{') { MOST_MESSAGE } else { MOST_LINE };
-            let end = rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            let end = memchr::memchr(b'\n', rest).map(|at| at + 1);
             let Some(length) = end.or((rest.len() > most).then_some(most)) else { break };
             self.take(&rest[..length], shown);
             begin += length;
@@ -84,10 +86,10 @@ impl Printed<'_> {
             let _ = messages.send(Ok(message));
             return;
         }
-        let text = String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned();
+        let text = |line| String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned();
         let after = *shown + line.len();
         if after <= MOST_OUTPUT {
-            self.host.log(None, &text);
+            self.host.log(None, &text(line));
         } else if *shown <= MOST_OUTPUT {
             self.host.log(None, "… what the plugin prints from here on is not shown");
         }
@@ -96,6 +98,6 @@ impl Printed<'_> {
         if last.len() == LAST_LINES {
             last.pop_front();
         }
-        last.push_back(text);
+        last.push_back(text(&line[..line.len().min(MOST_KEPT)]));
     }
 }

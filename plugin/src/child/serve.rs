@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -29,7 +30,9 @@ pub fn serve(file: &Path, verb: Option<&str>) -> io::Result<i32> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let socket = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 100)?;
     rustix::net::sockopt::socket_type(&socket)?;
-    let mut line = Line::new(UnixStream::from(socket))?;
+    // A plugin may have closed what is not its own; closing it once more would end the process by
+    // another name.
+    let mut line = ManuallyDrop::new(Line::new(UnixStream::from(socket))?);
     if let Role::Over(status) = cage::enter(&mut line)? {
         return Ok(status);
     }
