@@ -96,8 +96,8 @@ fn a_wrong_yaml_is_shown_with_its_line() {
         ),
         (
             "type: LIST_NODE",
-            "type: LABEL",
-            "6:3\n   |\n 6 |   type: LABEL\n   |   ^^^^^^^^^^^ no plugin has the type `LABEL`\n\
+            "type: NODES",
+            "6:3\n   |\n 6 |   type: NODES\n   |   ^^^^^^^^^^^ no plugin has the type `NODES`\n\
              hint: types are CLUSTERCHECK, HOSTNAME, LABEL, SHELL, TAINT, LIST_NODE; a file that provides another must be copied too\n"
                 .to_owned(),
         ),
