@@ -135,10 +135,11 @@ impl Crew<'_> {
     fn is_done(&self, member: &Member, step: &Step) -> std::result::Result<bool, HostFailure> {
         let succeeds = |probe: &str| Ok(exec(&*member.host, probe)?.status == 0);
         let resumed = self.record.as_ref().is_some_and(|record| record.resumed);
-        if resumed && let Some(guard) = self.guard(step, &member.name) {
-            if succeeds(&guard.probe())? {
-                return Ok(true);
-            }
+        if resumed
+            && let Some(guard) = self.guard(step, &member.name)
+            && succeeds(&guard.probe())?
+        {
+            return Ok(true);
         }
         step.unless.as_deref().map_or(Ok(false), succeeds)
     }
