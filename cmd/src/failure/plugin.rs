@@ -38,7 +38,5 @@ pub(super) fn tell(failure: Failure, file: &str, error: &Error) -> Failure {
         }
         _ => failure,
     };
-    failure.hint(format!(
-        "the plugin is described in {file}; sealer itself and the hosts are as they were before its call"
-    ))
+    failure.hint(format!("the plugin is described in {file}; sealer itself and its other steps are unharmed"))
 }

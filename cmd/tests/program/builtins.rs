@@ -128,7 +128,7 @@ fn wrong_data_of_a_built_in_plugin_is_refused_before_anything_is_changed() {
         &run,
         6,
         "error: step `PostInstall/selected`: plugin `selected` returned an error: `on: zone=none`: no node has these labels\n\
-         hint: the plugin is described in plugin/builtins.yaml; sealer itself and the hosts are as they were before its call\n\
+         hint: the plugin is described in plugin/builtins.yaml; sealer itself and its other steps are unharmed\n\
          hint: the same command goes on from here: what is done stays done\n",
     );
     room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);

@@ -6,6 +6,7 @@ mod bad_images;
 mod bad_kubefiles;
 mod builtins;
 mod clusters;
+mod hostile;
 mod hosts;
 mod images;
 mod interop;

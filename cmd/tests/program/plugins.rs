@@ -130,7 +130,7 @@ fn a_plugin_that_crashes_is_named_and_the_run_can_go_on_without_it() {
         &run,
         6,
         "error: step `PostInstall/crash`: plugin `crash` crashed (signal 11)\n    about to misbehave\n\
-         hint: the plugin is described in plugin/crash.yaml; sealer itself and the hosts are as they were before its call\n\
+         hint: the plugin is described in plugin/crash.yaml; sealer itself and its other steps are unharmed\n\
          hint: the same command goes on from here: what is done stays done\n",
     );
 }

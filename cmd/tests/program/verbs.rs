@@ -105,7 +105,7 @@ fn what_becomes_of_a_failure_is_what_the_yaml_says() {
          warning: step `PostInstall/again`: plugin `again` exited with status 7; trying again (2 of 3 tries failed)\n\
          warning: step `PostInstall/careless`: plugin `careless` exited with status 7; the run goes on, as its `onFailure` says\n\
          error: step `PostInstall/strict`: plugin `strict` exited with status 7\n    failure 1\n\
-         hint: the plugin is described in plugin/trace.yaml; sealer itself and the hosts are as they were before its call\n\
+         hint: the plugin is described in plugin/trace.yaml; sealer itself and its other steps are unharmed\n\
          hint: the same command goes on from here: what is done stays done\n",
     );
     assert_eq!(
