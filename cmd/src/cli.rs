@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use cluster::{ApplyArgs, DeleteArgs, ResumeArgs, RunArgs, RunFlags, SshArgs};
+pub(crate) use cluster::{ApplyArgs, DeleteArgs, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs};
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoadArgs, LoginArgs, LogoutArgs, Mode, PullArgs,
     PushArgs, RegistryArgs, RmiArgs, SaveArgs, TagArgs,
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run what a Clusterfile says
     Apply(ApplyArgs),
+    /// Show what `apply` would do, and keep it for later
+    Plan(PlanArgs),
     /// Go on with a run that was not finished
     Resume(ResumeArgs),
     /// Remove a cluster, or some of its hosts

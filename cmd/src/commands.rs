@@ -9,6 +9,7 @@ mod inspect;
 mod load;
 mod login;
 mod logout;
+mod plan;
 mod plugin;
 mod plugin_host;
 mod pull;
@@ -46,6 +47,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Logout(args) => logout::run(&args, settings),
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
+        Command::Plan(args) => plan::run(&args, settings),
         Command::Resume(args) => resume::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
         Command::Plugin(command) => plugin::run(&command, settings),

@@ -1,6 +1,6 @@
 //! Plugins outside a run: listed, and run by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -156,7 +156,8 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
 /// The cluster's kubeconfig, if there is one, and the plugins of each phase.
 fn plan(spec: &ClusterSpec, documents: &[PluginSpec], targets: &BTreeMap<String, Vec<String>>) -> RunPlan {
     let said = BTreeMap::new();
-    let input = PluginInput { specs: documents, targets, said: &said };
+    let undone = BTreeSet::new();
+    let input = PluginInput { specs: documents, targets, said: &said, undone: &undone };
     let first = vec![spec.first_master().name()];
     let kubeconfig = Step::new("init/kubeconfig", first, Action::Kubeconfig);
     let mut phases = vec![PhasePlan { phase: Phase::Init, steps: vec![kubeconfig] }];

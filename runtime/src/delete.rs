@@ -1,11 +1,11 @@
 //! A delete: what a run made is taken away again, also after a run that failed half way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use sealer_image::{Image, Platform, layer};
-use sealer_plugin::{PluginSet, PluginSpec, Verb};
+use sealer_plugin::{PluginSet, PluginSpec};
 use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::execute::{Crew, Member};
 use crate::facts;
 use crate::host::{Keys, connect};
 use crate::plan::{self, PluginInput, RemoveInput};
-use crate::run::{World, targets};
+use crate::run::{World, targets, undone};
 
 /// What is to be deleted.
 #[derive(Debug, Clone)]
@@ -123,13 +123,14 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         .into_iter()
         .map(|(plugin, on)| (plugin, on.into_iter().filter(|host| hosts.contains(host)).collect()))
         .collect();
+    let undone = undone(&plugins, &specs);
     let undo = match request.which {
-        Which::All => undo(&state, &plugins, &specs)?,
+        Which::All => undo(&state, &undone, &specs)?,
         // What a plugin did for the cluster stays with the cluster.
         Which::Hosts(_) => Vec::new(),
     };
     let said = BTreeMap::new();
-    let input = PluginInput { specs: &specs, targets: &targets, said: &said };
+    let input = PluginInput { specs: &specs, targets: &targets, said: &said, undone: &undone };
     let plan = plan::remove(&RemoveInput { spec: &full, hosts: &hosts, plugins: input, undo: &undo });
     let crew = Crew {
         spec: &full,
@@ -161,12 +162,11 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
 }
 
 /// The plugins' steps that were done and can be taken back.
-fn undo(state: &State, plugins: &PluginSet, specs: &[PluginSpec]) -> Result<Vec<String>> {
+fn undo(state: &State, undone: &BTreeSet<String>, specs: &[PluginSpec]) -> Result<Vec<String>> {
     let can = |step: &String| {
         let of_step =
             |spec: &&PluginSpec| spec.phases.iter().any(|phase| *step == format!("{phase}/{}", spec.name));
-        let plugin = specs.iter().find(of_step).and_then(|spec| plugins.find(&spec.kind));
-        plugin.is_some_and(|plugin| plugin.offers(Verb::Undo))
+        specs.iter().find(of_step).is_some_and(|spec| undone.contains(&spec.kind))
     };
     let mut ran = state.ran()?;
     ran.retain(can);

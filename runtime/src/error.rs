@@ -62,6 +62,14 @@ pub enum Error {
     /// A run of something else has not come to its end.
     #[error("the run of `{}` on cluster `{}` that began at {} is not finished, and this is another: {}", .0.image, .0.cluster, .0.at, .0.differs.join("; "))]
     Unfinished(Box<Unfinished>),
+    /// The world is another than when a plan was made.
+    #[error("what is to be done to cluster `{cluster}` is not what was planned any more")]
+    Changed {
+        /// The cluster.
+        cluster: String,
+        /// `- ` lines of the plan that was kept, `+ ` lines of the one that would be made now.
+        differs: Vec<String>,
+    },
     /// No run of the cluster is left to go on with.
     #[error("no run of cluster `{cluster}` is unfinished")]
     NothingToResume {

@@ -20,5 +20,5 @@ mod run;
 pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use error::{Error, HostError, HostFailure, Result};
-pub use plan::RunPlan;
+pub use plan::{PlanFile, RunPlan};
 pub use run::{Course, HostReport, Prepared, Report, RunOptions, World, kept, prepare};

@@ -1,15 +1,19 @@
 //! The plan of a run or a delete: what each host will be told, as data.
 
+mod effects;
+mod file;
 mod remove;
 mod rest;
 mod run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use sealer_plugin::{Phase, PluginSpec};
 use serde::{Deserialize, Serialize};
 
+pub use effects::Effects;
+pub use file::PlanFile;
 pub(crate) use remove::{RemoveInput, remove};
 pub(crate) use rest::Done;
 pub(crate) use run::{RunInput, run};
@@ -49,6 +53,9 @@ pub struct Step {
     /// A shell command that succeeds on a host where the step is done already: there it is not done again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unless: Option<String>,
+    /// What a person should know of it before it is done.
+    #[serde(default, skip_serializing_if = "Effects::is_none")]
+    pub effects: Effects,
     /// What is done.
     pub action: Action,
 }
@@ -100,6 +107,9 @@ pub struct Amount {
 impl fmt::Display for RunPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "cluster {}, image {} ({})", self.cluster, self.image, self.digest)?;
+        if self.is_empty() {
+            return writeln!(f, "nothing to do");
+        }
         for phase in &self.phases {
             writeln!(f, "{}", phase.phase)?;
             for step in &phase.steps {
@@ -113,7 +123,8 @@ impl fmt::Display for RunPlan {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_action(f)?;
-        self.unless.iter().try_for_each(|probe| writeln!(f, "    unless {probe}"))
+        self.unless.iter().try_for_each(|probe| writeln!(f, "    unless {probe}"))?;
+        if self.effects.is_none() { Ok(()) } else { writeln!(f, "    ({})", self.effects) }
     }
 }
 
@@ -121,13 +132,20 @@ impl Step {
     /// Makes a step that is done on its hosts whatever they have already.
     #[must_use]
     pub fn new(id: impl Into<StepId>, hosts: Vec<String>, action: Action) -> Self {
-        Self { id: id.into(), hosts, unless: None, action }
+        Self { id: id.into(), hosts, unless: None, effects: Effects::default(), action }
     }
 
     /// Guards the step: where `probe`, a shell command, succeeds, it is done already.
     #[must_use]
     pub fn unless(mut self, probe: impl Into<String>) -> Self {
         self.unless = Some(probe.into());
+        self
+    }
+
+    /// Says what a person should know of the step.
+    #[must_use]
+    pub fn with(mut self, effects: Effects) -> Self {
+        self.effects = effects;
         self
     }
 
@@ -197,6 +215,8 @@ pub(crate) struct PluginInput<'a> {
     pub(crate) targets: &'a BTreeMap<String, Vec<String>>,
     /// What they say that they would do, by [`said_key`].
     pub(crate) said: &'a BTreeMap<String, Vec<String>>,
+    /// The types whose plugins take back what they did.
+    pub(crate) undone: &'a BTreeSet<String>,
 }
 
 /// The steps of the plugins of a phase, by their `order`, then by name. A plugin that no host is
@@ -208,7 +228,10 @@ pub(crate) fn plugin_steps(phase: Phase, plugins: PluginInput<'_>) -> Vec<Step> 
     let steps = of_phase.into_iter().map(|plugin| {
         let hosts = plugins.targets.get(&target_key(plugin)).cloned().unwrap_or_default();
         let says = plugins.said.get(&said_key(plugin, phase)).cloned().unwrap_or_default();
-        Step::new(step_id(phase, plugin), hosts, Action::Plugin { spec: Box::new(plugin.clone()), says })
+        let read = if plugin.kind == "SHELL" { Effects::of_script(&plugin.data) } else { Effects::default() };
+        let effects = Effects { permanent: !plugins.undone.contains(&plugin.kind), ..read };
+        let action = Action::Plugin { spec: Box::new(plugin.clone()), says };
+        Step::new(step_id(phase, plugin), hosts, action).with(effects)
     });
     steps.filter(|step| !step.hosts.is_empty()).collect()
 }

@@ -3,15 +3,16 @@
 mod observe;
 mod resume;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use sealer_image::layer;
 use sealer_image::tree::NodeKind;
 use sealer_image::{Descriptor, Image, Platform, Reference, Store};
 use sealer_plugin::set::Loader;
-use sealer_plugin::{PluginSet, PluginSpec};
+use sealer_plugin::{PluginSet, PluginSpec, Verb};
 use sealer_stdx::task::Task;
 use serde::Serialize;
 
@@ -22,7 +23,7 @@ use crate::distribute::{self, HostTree, Lack};
 use crate::error::{Error, InputError, Result};
 use crate::execute::journal::{Begun, Journal};
 use crate::execute::{Crew, Digests, Distribution, Member, Record, cluster};
-use crate::plan::{self, Action, Amount, Done, PluginInput, RunInput, RunPlan};
+use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, RunPlan};
 
 pub(crate) use observe::log_in;
 use observe::observe;
@@ -162,18 +163,21 @@ pub fn prepare<'a>(
         lacks.into_iter().enumerate().map(|(at, lack)| (by_host(at), lack)).collect();
     let sends: BTreeMap<String, Amount> =
         lacks.iter().map(|(host, lack)| (host.clone(), lack.amount(&trees[host].tree))).collect();
-    let has_file = |path: &str| {
-        let node = unpacked.tree.get(std::path::Path::new(path));
-        matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }))
+    let text = |path: &str| {
+        let node = unpacked.tree.get(Path::new(path));
+        let is_file = matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }));
+        let bytes = is_file.then(|| fs::read(unpacked.dir.join(path)).unwrap_or_default());
+        bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     };
+    let undone = undone(&plugins, &specs);
     let told = check::plans(task, (&spec, &members), &plugins, &specs, (&targets, &state))?;
     let planned = plan::run(&RunInput {
         spec: &spec,
         digest: image.descriptor.digest().to_string(),
-        has_file: &has_file,
+        text: &text,
         cmds: &image.sealer.cmds,
         args: image.sealer.args.clone(),
-        plugins: PluginInput { specs: &specs, targets: &targets, said: &told },
+        plugins: PluginInput { specs: &specs, targets: &targets, said: &told, undone: &undone },
         sends: sends.clone(),
     });
     let resumed = unfinished.is_some();
@@ -213,6 +217,20 @@ impl Prepared<'_> {
     #[must_use]
     pub fn plan(&self) -> &RunPlan {
         &self.plan
+    }
+
+    /// Returns what would be done, as it is kept in a file.
+    #[must_use]
+    pub fn plan_file(&self) -> PlanFile {
+        PlanFile { spec: self.begun.spec.clone(), plan: self.plan.clone() }
+    }
+
+    /// Refuses to do anything else than what was planned before.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], with the difference.
+    pub fn check(&self, kept: &PlanFile) -> Result<()> {
+        kept.check(&self.plan_file())
     }
 
     /// Gives the run up. A cluster that there never was leaves no trace on this machine.
@@ -304,6 +322,13 @@ pub(crate) fn open_image(task: &Task, world: &World<'_>, reference: &Reference) 
         found => found?,
     };
     Ok(Image::open(world.store, &descriptor, &Platform::host())?)
+}
+
+/// The types whose plugins take back what they did.
+pub(crate) fn undone(plugins: &PluginSet, specs: &[PluginSpec]) -> BTreeSet<String> {
+    let kinds = specs.iter().map(|spec| &spec.kind);
+    let can = |kind: &&String| plugins.find(kind).is_some_and(|plugin| plugin.offers(Verb::Undo));
+    kinds.filter(can).cloned().collect()
 }
 
 /// Returns the hosts of each plugin; a plugin that there is not, or that has no host, is refused.

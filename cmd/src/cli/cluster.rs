@@ -87,7 +87,10 @@ pub(crate) struct RunArgs {
 
 /// Arguments of `apply`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  sealer apply -f Clusterfile --dry-run\n  sealer apply -f Clusterfile")]
+#[command(after_help = "\
+Examples:
+  sealer apply -f Clusterfile
+  sealer plan -f Clusterfile -o plan.json && sealer apply -f Clusterfile --plan plan.json")]
 pub(crate) struct ApplyArgs {
     /// The Clusterfile
     #[arg(
@@ -98,6 +101,9 @@ pub(crate) struct ApplyArgs {
         default_value = "Clusterfile"
     )]
     pub(crate) file: PathBuf,
+    /// Do what this plan of `sealer plan` says and nothing else; refuse if that is no longer the plan
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "abandon"])]
+    pub(crate) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
     #[command(flatten)]
@@ -159,6 +165,35 @@ pub(crate) struct ResumeArgs {
     pub(crate) parallel: NonZeroUsize,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads the image and every host, and changes nothing.
+
+Examples:
+  sealer plan -f Clusterfile
+  sealer plan -f Clusterfile -o plan.json && sealer apply -f Clusterfile --plan plan.json")]
+pub(crate) struct PlanArgs {
+    /// The Clusterfile
+    #[arg(
+        short = 'f',
+        long = "clusterfile",
+        alias = "Clusterfile",
+        value_name = "FILE",
+        default_value = "Clusterfile"
+    )]
+    pub(crate) file: PathBuf,
+    /// Keep the plan in this file, for `sealer apply --plan`
+    #[arg(short, long = "out", value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sealer_image::{Platform, Store, transfer};
 use sealer_plugin::set::Loader;
 use sealer_runtime::cluster::flags::Defaults;
-use sealer_runtime::{ClusterSpec, Course, Error, Report, RunOptions, SshSpec, World, prepare};
+use sealer_runtime::{ClusterSpec, Course, Error, PlanFile, Report, RunOptions, SshSpec, World, prepare};
 
 use crate::cli::{RegistryArgs, RunFlags, SshArgs};
 use crate::failure::{Failure, Kind};
@@ -83,20 +83,40 @@ pub(super) fn world<T>(
 pub(super) fn go(
     spec: ClusterSpec,
     (ssh, flags, registry): (&SshArgs, &RunFlags, &RegistryArgs),
+    plan: Option<PlanFile>,
     settings: &Settings,
 ) -> Result<ExitCode, Failure> {
-    let options = RunOptions {
+    let options = options(ssh, flags);
+    let wanted = match plan {
+        Some(plan) => Wanted::Just(Box::new(plan)),
+        None if flags.dry_run => Wanted::Plan(&|_| Ok(())),
+        None => Wanted::All,
+    };
+    let store = settings.store()?;
+    world(settings, &store, registry, |world| execute(world, spec, options, wanted, settings))
+}
+
+pub(super) fn options(ssh: &SshArgs, flags: &RunFlags) -> RunOptions {
+    RunOptions {
         parallel: flags.parallel.get(),
-        dry_run: flags.dry_run,
         known_hosts: ssh.known_hosts.clone(),
         course: match (flags.again, flags.abandon) {
             (true, _) => Course::Again,
             (_, true) => Course::Abandon,
             _ => Course::GoOn,
         },
-    };
-    let store = settings.store()?;
-    world(settings, &store, registry, |world| execute(world, spec, options, settings))
+        dry_run: false,
+    }
+}
+
+/// What is wanted of a run.
+pub(super) enum Wanted<'a> {
+    /// That it is done.
+    All,
+    /// That it is done just as it was planned.
+    Just(Box<PlanFile>),
+    /// Its plan, which is handed to the function.
+    Plan(&'a dyn Fn(&PlanFile) -> Result<(), Failure>),
 }
 
 /// Does a run as its options say.
@@ -104,6 +124,7 @@ pub(super) fn execute(
     world: &World<'_>,
     spec: ClusterSpec,
     options: RunOptions,
+    wanted: Wanted<'_>,
     settings: &Settings,
 ) -> Result<ExitCode, Failure> {
     let image = spec.image.familiar();
@@ -111,12 +132,22 @@ pub(super) fn execute(
         Error::Image(error) => Failure::from(error).doing(format!("cannot run `{image}`")),
         error => error.into(),
     };
-    let dry_run = options.dry_run;
+    let options = RunOptions { dry_run: matches!(wanted, Wanted::Plan(_)), ..options };
     let prepared = prepare(settings.task(), spec, world, options).map_err(failed)?;
-    if dry_run {
-        let plan = prepared.plan().clone();
-        prepared.abandon()?;
-        return render::result(settings, &plan.to_string(), &plan);
+    match wanted {
+        Wanted::Plan(keep) => {
+            let plan = prepared.plan_file();
+            prepared.abandon()?;
+            keep(&plan)?;
+            return render::result(settings, &plan.plan.to_string(), &plan.plan);
+        }
+        Wanted::Just(plan) => {
+            if let Err(error) = prepared.check(&plan) {
+                prepared.abandon()?;
+                return Err(error.into());
+            }
+        }
+        Wanted::All => {}
     }
     let report = prepared.execute(settings.task()).map_err(failed)?;
     render::result(settings, &text(&report), &report)

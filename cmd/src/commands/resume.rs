@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sealer_runtime::{Course, RunOptions, kept};
 
-use super::cluster::{execute, login, world};
+use super::cluster::{Wanted, execute, login, world};
 use crate::cli::ResumeArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -20,6 +20,6 @@ pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Fa
     let store = settings.store()?;
     world(settings, &store, &args.registry, |world| {
         let spec = kept(world, args.cluster.as_deref(), &defaults)?;
-        execute(world, spec, options, settings)
+        execute(world, spec, options, Wanted::All, settings)
     })
 }

@@ -14,5 +14,5 @@ pub(super) fn run(args: &RunArgs, settings: &Settings) -> Result<ExitCode, Failu
     let nodes = args.nodes.as_ref().map(|text| hosts::parse("-n", text)).transpose()?.unwrap_or_default();
     let defaults = defaults(&args.ssh, &args.flags, settings)?;
     let spec = flags::of_flags(&args.cluster_name, args.image.clone(), &masters, &nodes, &defaults)?;
-    go(spec, (&args.ssh, &args.flags, &args.registry), settings)
+    go(spec, (&args.ssh, &args.flags, &args.registry), None, settings)
 }

@@ -33,6 +33,10 @@ impl From<Error> for Failure {
                 ))
                 .hint("`--abandon` gives it up and does this one: what is done on the hosts stays as it is")
                 .hint(format!("`sealer delete -c {}` takes back what it did", unfinished.cluster)),
+            Error::Changed { differs, .. } => differs
+                .iter()
+                .fold(Self::new(Kind::Failed, message), |failure, line| failure.details(&format!("  {line}")))
+                .hint("`sealer plan` makes a new plan; look at it before you apply it"),
             Error::NothingToResume { .. } => {
                 Self::new(Kind::Failed, message).hint("`sealer run` or `sealer apply` begins one")
             }

@@ -73,9 +73,11 @@ Init
 Guest
   guest/cmd-1  {master}
     cd {rootfs} && echo ${{GREETING}} > /marks/cmd
+    (not undone by a delete)
   guest/kubeconfig  {master}
 PostInstall
   PostInstall/mark  {node}  (SHELL of plugin/mark.yaml)
+    (not undone by a delete)
 "
         )
     );

@@ -14,6 +14,7 @@ mod killed;
 mod kit;
 mod languages;
 mod phases;
+mod plans;
 mod plugins;
 mod registries;
 mod sandbox;

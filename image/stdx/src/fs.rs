@@ -52,7 +52,8 @@ impl<T> At<T> for io::Result<T> {
 /// # Errors
 /// Any I/O error, with the path.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PathError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    // A bare name has the empty path as its parent.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = dir.join(format!(".{name}.{}.new", std::process::id()));
     let written = write_synced(&aside, bytes, mode).and_then(|()| fs::rename(&aside, path));

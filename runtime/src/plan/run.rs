@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sealer_plugin::Phase;
 
-use super::{Action, Amount, PluginInput, RunPlan, Step, add, plugin_steps};
+use super::{Action, Amount, Effects, PluginInput, RunPlan, Step, add, plugin_steps};
 use crate::cluster::ClusterSpec;
 use crate::host::quote::quote;
 
@@ -13,8 +13,8 @@ pub(crate) struct RunInput<'a> {
     pub(crate) spec: &'a ClusterSpec,
     /// The image's digest.
     pub(crate) digest: String,
-    /// Whether the image has the file, by its path.
-    pub(crate) has_file: &'a dyn Fn(&str) -> bool,
+    /// The text of a file of the image, by its path.
+    pub(crate) text: &'a dyn Fn(&str) -> Option<String>,
     /// The image's commands and the values they are run with.
     pub(crate) cmds: &'a [String],
     pub(crate) args: BTreeMap<String, String>,
@@ -58,15 +58,15 @@ pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
 
 /// The script contract of the original's 0.7 and 0.8 (docs/reference/plugins.md).
 fn host_init(input: &RunInput<'_>, hosts: &[String]) -> Vec<Step> {
-    if !(input.has_file)("scripts/init.sh") {
-        return Vec::new();
-    }
+    let Some(script) = (input.text)("scripts/init.sh") else { return Vec::new() };
+    let permanent = (input.text)("scripts/clean.sh").is_none();
+    let effects = Effects { permanent, ..Effects::of_script(&script) };
     let rootfs = quote(&input.spec.rootfs());
     let command = format!(
         "cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker sea.hub 5000"
     );
     let action = Action::Exec { command, env: BTreeMap::new() };
-    vec![Step::new("host-init/init.sh", hosts.to_vec(), action)]
+    vec![Step::new("host-init/init.sh", hosts.to_vec(), action).with(effects)]
 }
 
 fn guest(input: &RunInput<'_>, first: &[String]) -> Vec<Step> {
@@ -76,7 +76,8 @@ fn guest(input: &RunInput<'_>, first: &[String]) -> Vec<Step> {
     let step = |(index, cmd): (usize, &String)| {
         let command = format!("cd {} && {cmd}", quote(&input.spec.rootfs()));
         let action = Action::Exec { command, env: env.clone() };
-        Step::new(format!("guest/cmd-{}", index + 1), first.to_vec(), action)
+        let effects = Effects { permanent: true, ..Effects::of_script(cmd) };
+        Step::new(format!("guest/cmd-{}", index + 1), first.to_vec(), action).with(effects)
     };
     cmds.iter().enumerate().map(step).collect()
 }
