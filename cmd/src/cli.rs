@@ -2,6 +2,7 @@
 
 mod cluster;
 mod image;
+mod local;
 mod plugin;
 mod sandbox;
 
@@ -11,8 +12,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{ApplyArgs, DeleteArgs, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs};
 pub(crate) use image::{
-    BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoadArgs, LoginArgs, LogoutArgs, Mode, PullArgs,
-    PushArgs, RegistryArgs, RmiArgs, SaveArgs, TagArgs,
+    BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
+    RegistryArgs, RmiArgs, TagArgs,
+};
+pub(crate) use local::{
+    DiffArgs, FormatName, HistoryArgs, LoadArgs, ManifestCommand, MergeArgs, MountArgs, PruneArgs, SaveArgs,
+    SearchArgs, SystemCommand, UmountArgs,
 };
 pub(crate) use plugin::{
     PluginAsk, PluginCheck, PluginCommand, PluginInspect, PluginLanguage, PluginList, PluginNew, PluginRun,
@@ -65,6 +70,24 @@ pub(crate) enum Command {
     Tag(TagArgs),
     /// Remove local images
     Rmi(RmiArgs),
+    /// Show which instruction made which layer of a local image
+    History(HistoryArgs),
+    /// Compare what two local images hold
+    Diff(DiffArgs),
+    /// Make one image of several
+    Merge(MergeArgs),
+    /// Put images for several platforms under one name
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
+    /// Unpack a local image and say where, or mount it read-only
+    Mount(MountArgs),
+    /// Take away what `mount` mounted
+    Umount(UmountArgs),
+    /// Remove what no image needs
+    Prune(PruneArgs),
+    /// Show what sealer keeps on this machine
+    #[command(subcommand)]
+    System(SystemCommand),
     /// Write local images into one file
     Save(SaveArgs),
     /// Take images in from a file
@@ -73,6 +96,8 @@ pub(crate) enum Command {
     Pull(PullArgs),
     /// Send a local image to a registry
     Push(PushArgs),
+    /// List images of a registry
+    Search(SearchArgs),
     /// Check and keep credentials for a registry
     Login(LoginArgs),
     /// Forget the credentials for a registry

@@ -4,14 +4,20 @@ mod apply;
 mod build;
 mod cluster;
 mod delete;
+mod diff;
+mod history;
 mod images;
 mod inspect;
 mod load;
 mod login;
 mod logout;
+mod manifest;
+mod merge;
+mod mount;
 mod plan;
 mod plugin;
 mod plugin_host;
+mod prune;
 mod pull;
 mod push;
 mod resume;
@@ -19,6 +25,8 @@ mod rmi;
 mod run;
 mod sandbox;
 mod save;
+mod search;
+mod system;
 mod tag;
 
 use std::process::ExitCode;
@@ -39,6 +47,15 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Inspect(args) => inspect::run(&args, settings),
         Command::Tag(args) => tag::run(&args, settings),
         Command::Rmi(args) => rmi::run(&args, settings),
+        Command::History(args) => history::run(&args, settings),
+        Command::Diff(args) => diff::run(&args, settings),
+        Command::Merge(args) => merge::run(&args, settings),
+        Command::Manifest(command) => manifest::run(&command, settings),
+        Command::Mount(args) => mount::run(&args, settings),
+        Command::Umount(args) => mount::umount(&args, settings),
+        Command::Prune(args) => prune::run(&args, settings),
+        Command::System(command) => system::run(&command, settings),
+        Command::Search(args) => search::run(&args, settings),
         Command::Save(args) => save::run(&args, settings),
         Command::Load(args) => load::run(&args, settings),
         Command::Pull(args) => pull::run(&args, settings),

@@ -46,6 +46,14 @@ pub enum Error {
         /// What there is.
         available: Vec<Platform>,
     },
+    /// Images that are to be one and are for different platforms.
+    #[error("one image is for {one}, another for {other}")]
+    Platforms {
+        /// What the first is for.
+        one: Platform,
+        /// What another is for.
+        other: Platform,
+    },
     /// Bytes that are not what their descriptor says.
     #[error("{what} {digest} is not what its descriptor says: {detail}")]
     Verify {
@@ -73,6 +81,12 @@ pub enum Error {
         path: PathBuf,
         /// Why, as the rest of a sentence.
         reason: String,
+    },
+    /// An archive or a folder whose image has no name, where none was given either.
+    #[error("{} holds an image that has no name", path.display())]
+    Unnamed {
+        /// The file or the folder.
+        path: PathBuf,
     },
     /// An entry of a layer that would leave the image's root, or that cannot be unpacked.
     #[error("layer {layer} holds `{}`, which {reason}", entry.display())]

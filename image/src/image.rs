@@ -1,15 +1,22 @@
 //! An image as a value: its manifest and configuration, read from the store or written to it.
 
 mod commit;
+mod index;
+mod merge;
 
 use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
-use crate::config::{ANNOTATION, SealerConfig};
+use crate::config::{ANNOTATION, EXTENSION_ANNOTATION, SealerConfig};
 use crate::error::{Error, Result};
+use crate::layer;
+use crate::legacy::{self, ImageObject};
 use crate::platform::Platform;
 use crate::store::Store;
 
+pub(crate) use commit::put;
 pub use commit::{NewImage, commit};
+pub use index::{assemble, entries, for_platform, leads_to_many, platform_of};
+pub use merge::merge;
 
 /// An image that is in the store, for one platform.
 #[derive(Debug, Clone)]
@@ -36,12 +43,18 @@ impl Image {
             return Self::open(store, choose(&index, platform)?, platform);
         }
         let manifest: ImageManifest = parse("manifest", descriptor.digest(), &bytes)?;
-        let config =
-            parse("configuration", manifest.config().digest(), &store.read(manifest.config().digest())?)?;
-        let sealer = match manifest.annotations().as_ref().and_then(|annotations| annotations.get(ANNOTATION))
-        {
-            Some(json) => parse("annotation of manifest", descriptor.digest(), json.as_bytes())?,
-            None => SealerConfig::default(),
+        let digest = manifest.config().digest();
+        let bytes = store.read(digest)?;
+        if let Some(object) = ImageObject::of_config(&bytes) {
+            let (config, sealer) = (object.configuration(), object.sealer());
+            return Ok(Self { descriptor: descriptor.clone(), manifest, config, sealer });
+        }
+        let config = parse("configuration", digest, &bytes)?;
+        let annotation = |name| manifest.annotations().as_ref().and_then(|annotations| annotations.get(name));
+        let sealer = match (annotation(ANNOTATION), annotation(EXTENSION_ANNOTATION)) {
+            (Some(json), _) => parse("annotation of manifest", descriptor.digest(), json.as_bytes())?,
+            (None, Some(json)) => legacy::extension(json).unwrap_or_default(),
+            (None, None) => SealerConfig::default(),
         };
         Ok(Self { descriptor: descriptor.clone(), manifest, config, sealer })
     }
@@ -56,7 +69,28 @@ impl Image {
         }
     }
 
-    /// Returns the digests of the uncompressed layers, lowest first.
+    /// Returns the layers, lowest first, each with the digest of its unpacked archive and the
+    /// instruction that made it.
+    ///
+    /// # Errors
+    /// When the configuration does not know the digests, and a layer cannot be read.
+    pub fn steps(&self, store: &Store) -> Result<Vec<(Descriptor, Digest, String)>> {
+        let diff_ids = self.diff_ids();
+        let history = self.config.history().iter().flatten().filter(|step| step.empty_layer() != Some(true));
+        let mut made = history.map(|step| step.created_by().clone().unwrap_or_default());
+        let mut steps = Vec::new();
+        for (index, layer) in self.manifest.layers().iter().enumerate() {
+            let diff_id = match diff_ids.get(index) {
+                Some(diff_id) => diff_id.clone(),
+                None => layer::diff_id(store, layer)?,
+            };
+            steps.push((layer.clone(), diff_id, made.next().unwrap_or_default()));
+        }
+        Ok(steps)
+    }
+
+    /// Returns the digests of the uncompressed layers, lowest first; none for an image of the
+    /// original's 0.5 to 0.8, which does not know them.
     #[must_use]
     pub fn diff_ids(&self) -> Vec<Digest> {
         self.config.rootfs().diff_ids().iter().filter_map(|id| id.parse().ok()).collect()
@@ -68,14 +102,6 @@ impl Image {
 /// # Errors
 /// `Platform` when there is none.
 pub fn choose<'a>(index: &'a ImageIndex, wanted: &Platform) -> Result<&'a Descriptor> {
-    let platform_of = |entry: &Descriptor| {
-        let platform = entry.platform().as_ref()?;
-        Some(Platform {
-            os: platform.os().to_string(),
-            architecture: platform.architecture().to_string(),
-            variant: platform.variant().clone(),
-        })
-    };
     let suits = |entry: &&Descriptor| {
         platform_of(entry).is_some_and(|found| {
             let variant =

@@ -1,19 +1,26 @@
 //! Layers: a file tree's change as a tar archive, compressed, the same bytes for the same input.
 
 mod compress;
+mod disk;
 mod read;
 mod root;
 mod unpack;
 mod view;
 mod write;
+mod writer;
 
 use std::path::PathBuf;
 
-use oci_spec::image::{Descriptor, Digest};
+use oci_spec::image::{Descriptor, Digest, MediaType};
 
-pub use unpack::{Unpacked, unpack, unpacked};
+use crate::error::Result;
+use crate::store::Store;
+
+pub(crate) use read::plain;
+pub use unpack::{Unpacked, trees, unpack, unpacked};
 pub use view::{Change, read_changes, read_files};
 pub use write::write;
+pub(crate) use writer::{LayerWriter, import};
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +82,32 @@ pub struct Layer {
     pub descriptor: Descriptor,
     /// The digest of the uncompressed archive.
     pub diff_id: Digest,
+}
+
+/// Computes the digest of a layer's unpacked archive.
+///
+/// # Errors
+/// When the layer is missing or broken.
+pub fn diff_id(store: &Store, layer: &Descriptor) -> Result<Digest> {
+    read::LayerReader::open(store, layer)?.digest(layer)
+}
+
+/// The bytes of a layer's unpacked archive; the layer is verified on the way.
+pub(crate) fn unpacked_bytes(store: &Store, layer: &Descriptor) -> Result<impl std::io::Read + use<>> {
+    read::LayerReader::open(store, layer)
+}
+
+/// The layer's descriptor with OCI's word for what it is, where it has docker's.
+pub(crate) fn plain_words(layer: &Descriptor) -> Descriptor {
+    let mut plain = layer.clone();
+    let media_type = match layer.media_type().to_string().as_str() {
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => MediaType::ImageLayerGzip,
+        "application/vnd.docker.image.rootfs.diff.tar.zstd" => MediaType::ImageLayerZstd,
+        "application/vnd.docker.image.rootfs.diff.tar" => MediaType::ImageLayer,
+        _ => return plain,
+    };
+    plain.set_media_type(media_type);
+    plain
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod error;
 pub mod image;
 pub mod layer;
+mod legacy;
 pub mod platform;
 pub mod reference;
 pub mod registry;

@@ -21,8 +21,9 @@ use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 
+pub use collect::{Garbage, GarbageKind};
 pub(crate) use graph::children;
-pub(crate) use index::{LAYOUT, REF_NAME, name_of};
+pub(crate) use index::{LAYOUT, REF_NAME};
 pub use ingest::NewBlob;
 
 /// The images of this machine.
@@ -102,6 +103,14 @@ impl Store {
     /// When the store cannot be read or written.
     pub fn collect(&self, views: &[PathBuf]) -> Result<u64> {
         collect::collect(self, views)
+    }
+
+    /// Lists what [`Store::collect`] would remove, if nobody else had the store open.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn garbage(&self, views: &[PathBuf]) -> Result<Vec<Garbage>> {
+        collect::garbage(self, views)
     }
 
     /// Returns where a blob stands, whether it exists or not.

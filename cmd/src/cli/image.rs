@@ -121,27 +121,6 @@ pub(crate) struct RmiArgs {
     pub(crate) images: Vec<Reference>,
 }
 
-/// Arguments of `save`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sealer save -o demo.tar demo:v1")]
-pub(crate) struct SaveArgs {
-    /// The file to write: a tar of an OCI image layout
-    #[arg(short, long = "file", short_alias = 'f', value_name = "FILE")]
-    pub(crate) o: PathBuf,
-    /// The images
-    #[arg(required = true)]
-    pub(crate) images: Vec<Reference>,
-}
-
-/// Arguments of `load`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sealer load -i demo.tar")]
-pub(crate) struct LoadArgs {
-    /// The file that `save` wrote, or another tar or folder of an OCI image layout
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) input: PathBuf,
-}
-
 /// Arguments of `pull`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sealer pull registry.example:5000/demo:v1")]

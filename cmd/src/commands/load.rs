@@ -16,7 +16,7 @@ struct Loaded {
 }
 
 pub(super) fn run(args: &LoadArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let loaded = archive::load(settings.task(), &settings.store()?, &args.input)
+    let loaded = archive::load(settings.task(), &settings.store()?, &args.input, args.tag.as_ref())
         .map_err(|error| failed(error).doing(format!("cannot load `{}`", args.input.display())))?;
     let images: Vec<String> = loaded.iter().map(Reference::familiar).collect();
     render::result(settings, &format!("loaded {}", images.join(", ")), &Loaded { images })
@@ -28,6 +28,7 @@ fn failed(error: Error) -> Failure {
         Error::Verify { .. } => {
             Failure::new(Kind::Failed, error.to_string()).hint("the file is damaged: copy it here again")
         }
+        Error::Unnamed { .. } => Failure::from(error).hint("give it one: `--tag NAME`"),
         error => error.into(),
     }
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use sealer_image::{Reference, archive};
+use sealer_image::Reference;
+use sealer_image::archive::{self, Format, SaveOptions};
 use serde::Serialize;
 
-use crate::cli::SaveArgs;
+use crate::cli::{FormatName, SaveArgs};
 use crate::failure::Failure;
 use crate::render;
 use crate::settings::Settings;
@@ -18,7 +19,13 @@ struct Saved {
 
 pub(super) fn run(args: &SaveArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let file = args.o.display().to_string();
-    archive::save(settings.task(), &settings.store()?, &args.images, &args.o)
+    let format = match args.format {
+        FormatName::OciArchive => Format::OciArchive,
+        FormatName::DockerArchive => Format::DockerArchive,
+        FormatName::Dir => Format::Dir,
+    };
+    let options = SaveOptions { format, zstd: args.zstd };
+    archive::save(settings.task(), &settings.store()?, &args.images, &args.o, options)
         .map_err(|error| Failure::from(error).doing(format!("cannot save to `{file}`")))?;
     let images: Vec<String> = args.images.iter().map(Reference::familiar).collect();
     render::result(settings, &format!("saved {} to {file}", images.join(", ")), &Saved { file, images })

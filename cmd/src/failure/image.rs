@@ -32,6 +32,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::Platform { available, .. } => {
             available.first().map(|platform| format!("choose one with `--platform {platform}`"))
         }
+        Error::Platforms { .. } => {
+            Some("`sealer manifest create` puts images for several platforms under one name".to_owned())
+        }
         Error::Verify { .. } | Error::Read { .. } => {
             Some("run it again; what was verified is kept".to_owned())
         }

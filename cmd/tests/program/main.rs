@@ -1,6 +1,7 @@
 //! The real program, against real files, registries and hosts: what it prints and its exit code.
 #![allow(clippy::unwrap_used, reason = "a test has nothing better to do than to panic")]
 
+mod archives;
 mod bad_clusters;
 mod bad_images;
 mod bad_kubefiles;
@@ -13,6 +14,7 @@ mod interop;
 mod killed;
 mod kit;
 mod languages;
+mod local;
 mod phases;
 mod plans;
 mod plugins;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Image;
 use crate::config::{ANNOTATION, EXTENSION_ANNOTATION, SealerConfig};
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::layer::{self, Layer};
 use crate::platform::Platform;
 use crate::store::Store;
 
@@ -49,13 +49,18 @@ pub struct NewImage {
 /// When there are more than 128 layers or the store cannot be written.
 pub fn commit(task: &Task, store: &Store, image: NewImage) -> Result<Descriptor> {
     task.check()?;
-    let mut layers = image.base.as_ref().map(|base| base.manifest.layers().clone()).unwrap_or_default();
+    let mut layers: Vec<Descriptor> =
+        image.base.iter().flat_map(|base| base.manifest.layers()).map(layer::plain_words).collect();
     layers.extend(image.layers.iter().map(|(layer, _)| layer.descriptor.clone()));
     if layers.len() > MOST_LAYERS {
         return Err(Error::Layers { count: layers.len(), most: MOST_LAYERS });
     }
     let sealer = merged(image.base.as_ref(), &image.sealer);
-    let config = configuration(&image);
+    let below = match &image.base {
+        Some(base) => base.steps(store)?.into_iter().map(|(_, diff_id, _)| diff_id.to_string()).collect(),
+        None => Vec::new(),
+    };
+    let config = configuration(&image, below);
     let config = put(store, MediaType::ImageConfig, &config)?;
     let mut annotations: HashMap<String, String> =
         image.base.as_ref().and_then(|base| base.manifest.annotations().clone()).unwrap_or_default();
@@ -91,9 +96,8 @@ fn extension(sealer: &SealerConfig) -> String {
     }))
 }
 
-fn configuration(image: &NewImage) -> ImageConfiguration {
+fn configuration(image: &NewImage, mut diff_ids: Vec<String>) -> ImageConfiguration {
     let base = image.base.as_ref().map(|base| &base.config);
-    let mut diff_ids = base.map(|base| base.rootfs().diff_ids().clone()).unwrap_or_default();
     diff_ids.extend(image.layers.iter().map(|(layer, _)| layer.diff_id.to_string()));
     let mut history = base.and_then(|base| base.history().clone()).unwrap_or_default();
     let created = timestamp(image.time);
@@ -141,7 +145,7 @@ fn timestamp(seconds: u64) -> String {
 }
 
 /// Puts a document into the store as JSON whose maps are sorted: the same value gives the same bytes.
-fn put(store: &Store, media_type: MediaType, document: &impl Serialize) -> Result<Descriptor> {
+pub(crate) fn put(store: &Store, media_type: MediaType, document: &impl Serialize) -> Result<Descriptor> {
     let bytes = json(document).into_bytes();
     let digest = store.put_bytes(&bytes)?;
     Ok(Descriptor::new(media_type, bytes.len() as u64, digest))

@@ -1,7 +1,7 @@
 //! A layer's blob as an archive, verified on the way: the blob's digest and the archive's.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use oci_spec::image::{Descriptor, Digest};
 
@@ -23,10 +23,15 @@ impl LayerReader {
         Ok(Self { source, hasher: Hasher::default() })
     }
 
-    /// Reads what is left and checks the archive against `diff_id`, where the image has one.
-    pub(super) fn finish(mut self, layer: &Descriptor, diff_id: Option<&Digest>) -> Result<()> {
+    /// Reads what is left and returns the archive's digest.
+    pub(super) fn digest(mut self, layer: &Descriptor) -> Result<Digest> {
         io::copy(&mut self, &mut io::sink()).map_err(|error| Error::from_read(error, layer.digest()))?;
-        let found = self.hasher.finish();
+        Ok(self.hasher.finish())
+    }
+
+    /// Reads what is left and checks the archive against `diff_id`, where the image has one.
+    pub(super) fn finish(self, layer: &Descriptor, diff_id: Option<&Digest>) -> Result<()> {
+        let found = self.digest(layer)?;
         match diff_id {
             Some(expected) if *expected != found => Err(Error::Verify {
                 what: "layer",
@@ -46,21 +51,16 @@ impl Read for LayerReader {
     }
 }
 
-fn decompress(mut file: File, layer: &Descriptor) -> io::Result<Box<dyn Read>> {
-    use std::io::Seek;
-    let mut magic = [0; 4];
-    let mut filled = 0;
-    while filled < magic.len() {
-        match file.read(&mut magic[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    file.rewind()?;
-    let verified = BufReader::with_capacity(256 * 1024, VerifyReader::new(file, layer));
+fn decompress(file: File, layer: &Descriptor) -> io::Result<Box<dyn Read>> {
+    plain(BufReader::with_capacity(256 * 1024, VerifyReader::new(file, layer)))
+}
+
+/// What a source holds, whatever it is compressed with: its first bytes tell.
+pub(crate) fn plain<'a, R: Read + 'a>(mut source: BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+    let magic = source.fill_buf()?;
     Ok(match magic {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(verified)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::with_buffer(verified)?),
-        _ => Box::new(verified),
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+        _ => Box::new(source),
     })
 }

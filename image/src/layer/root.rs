@@ -5,14 +5,15 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use oci_spec::image::Digest;
 use sealer_stdx::fs::At;
 
+use super::disk::Disk;
 use crate::digest::Hasher;
 use crate::error::{Error, Result};
 use crate::tree::{Node, NodeKind, Tree};
@@ -21,8 +22,9 @@ use crate::tree::{Node, NodeKind, Tree};
 const MOST_LINKS: usize = 40;
 
 /// The folder, what stands in it, and which of that the present layer made.
+#[derive(Clone)]
 pub(super) struct Root {
-    dir: PathBuf,
+    disk: Disk,
     tree: Tree,
     made: HashSet<PathBuf>,
 }
@@ -40,10 +42,8 @@ impl Origin<'_> {
 }
 
 impl Root {
-    pub(super) fn new(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).at(dir)?;
-        fs::set_permissions(dir, Permissions::from_mode(0o700)).at(dir)?;
-        Ok(Self { dir: dir.to_owned(), tree: Tree::new(), made: HashSet::new() })
+    pub(super) fn new(disk: Disk) -> Self {
+        Self { disk, tree: Tree::new(), made: HashSet::new() }
     }
 
     /// Forgets which entries the layer before made: whiteouts remove only what lower layers hold.
@@ -55,8 +55,7 @@ impl Root {
     pub(super) fn finish(self) -> Result<Tree> {
         for (path, node) in self.tree.iter().rev() {
             if node.kind == NodeKind::Dir {
-                let path = self.dir.join(path);
-                fs::set_permissions(&path, Permissions::from_mode(node.mode)).at(&path)?;
+                self.disk.set_mode(path, node.mode)?;
             }
         }
         Ok(self.tree)
@@ -101,9 +100,7 @@ impl Root {
         let there = self.tree.get(&path).is_some_and(|node| node.kind == NodeKind::Dir);
         if !there {
             self.remove(&path, Spare::Nothing)?;
-            let place = self.dir.join(&path);
-            fs::create_dir(&place).at(&place)?;
-            fs::set_permissions(&place, Permissions::from_mode(0o700)).at(&place)?;
+            self.disk.make_dir(&path)?;
         }
         self.record(path, NodeKind::Dir, mode);
         Ok(())
@@ -117,21 +114,25 @@ impl Root {
         origin: &Origin<'_>,
     ) -> Result<()> {
         self.make_way(&path, origin)?;
-        let place = self.dir.join(&path);
-        let mut file = File::options().write(true).create_new(true).open(&place).at(&place)?;
-        let (size, digest) = copy_hashed(bytes, &mut file).map_err(|failure| match failure {
+        let mut made = self.disk.make_file(&path)?;
+        let sink = made.as_mut().map(|(file, _)| file);
+        let (size, digest) = copy_hashed(bytes, sink).map_err(|failure| match failure {
             Copy::Read(error) => Error::from_read(error, origin.layer),
-            Copy::Write(source) => sealer_stdx::fs::PathError { path: place.clone(), source }.into(),
+            Copy::Write(source) => {
+                let path = made.as_ref().map_or_else(|| path.clone(), |(_, place)| place.clone());
+                sealer_stdx::fs::PathError { path, source }.into()
+            }
         })?;
-        file.set_permissions(Permissions::from_mode(mode)).at(&place)?;
+        if let Some((file, place)) = made {
+            file.set_permissions(Permissions::from_mode(mode)).at(&place)?;
+        }
         self.record(path, NodeKind::File { size, digest }, mode);
         Ok(())
     }
 
     pub(super) fn make_symlink(&mut self, path: PathBuf, target: &Path, origin: &Origin<'_>) -> Result<()> {
         self.make_way(&path, origin)?;
-        let place = self.dir.join(&path);
-        symlink(target, &place).at(&place)?;
+        self.disk.make_symlink(&path, target)?;
         self.record(path, NodeKind::Symlink { target: target.to_owned() }, 0o777);
         Ok(())
     }
@@ -149,23 +150,13 @@ impl Root {
             return Ok(());
         }
         self.make_way(&path, origin)?;
-        let place = self.dir.join(&path);
-        fs::hard_link(self.dir.join(&target), &place).at(&place)?;
+        self.disk.make_hardlink(&path, &target)?;
         self.record(path, node.kind, node.mode);
         Ok(())
     }
 
     pub(super) fn set_attribute(&self, path: &Path, name: &str, value: &[u8]) -> Result<()> {
-        let place = self.dir.join(path);
-        match xattr::set(&place, name, value) {
-            // Only root may set capabilities, and not every file system keeps attributes.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
-            {
-                Ok(())
-            }
-            set => Ok(set.at(&place)?),
-        }
+        self.disk.set_attribute(path, name, value)
     }
 
     /// Removes what lower layers hold at `path`.
@@ -208,9 +199,7 @@ impl Root {
             }
         }
         for parent in missing.into_iter().rev() {
-            let place = self.dir.join(&parent);
-            fs::create_dir(&place).at(&place)?;
-            fs::set_permissions(&place, Permissions::from_mode(0o700)).at(&place)?;
+            self.disk.make_dir(&parent)?;
             self.record(parent, NodeKind::Dir, 0o755);
         }
         Ok(())
@@ -234,10 +223,9 @@ impl Root {
         }
         for path in doomed.iter().rev() {
             let Some(node) = self.tree.remove(path) else { continue };
-            let place = self.dir.join(path);
             match node.kind {
-                NodeKind::Dir => fs::remove_dir(&place).at(&place)?,
-                NodeKind::File { .. } | NodeKind::Symlink { .. } => fs::remove_file(&place).at(&place)?,
+                NodeKind::Dir => self.disk.remove_dir(path)?,
+                NodeKind::File { .. } | NodeKind::Symlink { .. } => self.disk.remove_file(path)?,
             }
         }
         Ok(())
@@ -270,7 +258,10 @@ enum Copy {
     Write(io::Error),
 }
 
-fn copy_hashed(source: &mut dyn Read, sink: &mut File) -> std::result::Result<(u64, Digest), Copy> {
+fn copy_hashed(
+    source: &mut dyn Read,
+    mut sink: Option<&mut File>,
+) -> std::result::Result<(u64, Digest), Copy> {
     let mut hasher = Hasher::default();
     let mut size = 0;
     let mut buffer = [0; 64 * 1024];
@@ -280,7 +271,9 @@ fn copy_hashed(source: &mut dyn Read, sink: &mut File) -> std::result::Result<(u
             return Ok((size, hasher.finish()));
         }
         hasher.update(&buffer[..count]);
-        sink.write_all(&buffer[..count]).map_err(Copy::Write)?;
+        if let Some(sink) = &mut sink {
+            sink.write_all(&buffer[..count]).map_err(Copy::Write)?;
+        }
         size += count as u64;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::ops::RangeBounds;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use sealer_stdx::fs::{At, Lock, sync_dir, write_atomic};
 use sealer_stdx::task::Task;
 use tar::{Archive, EntryType};
 
+use super::disk::Disk;
 use super::read::LayerReader;
 use super::root::{Origin, Root};
 use crate::error::{Error, Result};
@@ -29,14 +31,41 @@ pub(super) const OPAQUE: &[u8] = b".wh..wh..opq";
 /// When a layer is missing, is not what its descriptor or diff id says, or holds an entry that
 /// leaves the root.
 pub fn unpack(task: &Task, store: &Store, image: &Image, dest: &Path) -> Result<Tree> {
-    let mut root = Root::new(dest)?;
+    let mut root = Root::new(Disk::folder(dest)?);
+    unpack_layers(task, store, image, 0.., &mut root)?;
+    root.finish()
+}
+
+/// Returns what two images hold, without writing it anywhere. Layers that both begin with are read once.
+///
+/// # Errors
+/// Those of [`unpack`].
+pub fn trees(task: &Task, store: &Store, images: (&Image, &Image)) -> Result<(Tree, Tree)> {
+    let (one, other) = (images.0.manifest.layers(), images.1.manifest.layers());
+    let shared = one.iter().zip(other).take_while(|(one, other)| one.digest() == other.digest()).count();
+    let mut first = Root::new(Disk::nowhere());
+    unpack_layers(task, store, images.0, ..shared, &mut first)?;
+    let mut second = first.clone();
+    unpack_layers(task, store, images.0, shared.., &mut first)?;
+    unpack_layers(task, store, images.1, shared.., &mut second)?;
+    Ok((first.finish()?, second.finish()?))
+}
+
+fn unpack_layers(
+    task: &Task,
+    store: &Store,
+    image: &Image,
+    which: impl RangeBounds<usize>,
+    root: &mut Root,
+) -> Result<()> {
     let diff_ids = image.diff_ids();
-    for (index, layer) in image.manifest.layers().iter().enumerate() {
+    let layers = image.manifest.layers().iter().enumerate();
+    for (index, layer) in layers.filter(|(index, _)| which.contains(index)) {
         task.check()?;
         root.begin_layer();
-        unpack_layer(task, store, layer, diff_ids.get(index), &mut root)?;
+        unpack_layer(task, store, layer, diff_ids.get(index), root)?;
     }
-    root.finish()
+    Ok(())
 }
 
 /// An image that is unpacked on this machine.

@@ -5,16 +5,14 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, MediaType};
 use sealer_stdx::fs::{At, PathError};
 use sealer_stdx::task::Task;
 use tar::{Builder, EntryType, Header};
 
-use super::compress::Encoder;
-use super::{Compression, Entry, EntryKind, Layer, WriteOptions};
-use crate::digest::Hasher;
+use super::writer::LayerWriter;
+use super::{Entry, EntryKind, Layer, WriteOptions};
 use crate::error::Result;
-use crate::store::{NewBlob, Store};
+use crate::store::Store;
 
 /// Extended attributes that mean something on another machine.
 const KEPT_ATTRIBUTES: [&str; 2] = ["security.capability", "user."];
@@ -25,13 +23,9 @@ const KEPT_ATTRIBUTES: [&str; 2] = ["security.capability", "user."];
 /// # Errors
 /// When a file cannot be read, changes its size meanwhile, or the store cannot be written.
 pub fn write(task: &Task, store: &Store, entries: Vec<Entry>, options: WriteOptions) -> Result<Layer> {
-    let blob = store.new_blob()?;
-    let place = blob.path().to_owned();
-    let sink = HashingWriter {
-        sink: Encoder::new(options.compression, blob).at(&place)?,
-        hasher: Hasher::default(),
-    };
-    let mut builder = Builder::new(sink);
+    let writer = LayerWriter::begin(store, options.compression)?;
+    let place = writer.place().to_owned();
+    let mut builder = Builder::new(writer);
     // A hard link comes after all that it may be a link to.
     let (links, others): (Vec<_>, Vec<_>) = with_parents(entries)
         .into_iter()
@@ -43,19 +37,7 @@ pub fn write(task: &Task, store: &Store, entries: Vec<Entry>, options: WriteOpti
             Failure::Sink(source) => PathError { path: place.clone(), source },
         })?;
     }
-    let sink = builder.into_inner().at(&place)?;
-    let diff_id = sink.hasher.finish();
-    let blob: NewBlob = sink.sink.finish().at(&place)?;
-    let (digest, size) = blob.finish()?;
-    Ok(Layer { descriptor: Descriptor::new(media_type(options.compression), size, digest), diff_id })
-}
-
-fn media_type(compression: Compression) -> MediaType {
-    match compression {
-        Compression::Zstd => MediaType::ImageLayerZstd,
-        Compression::Gzip => MediaType::ImageLayerGzip,
-        Compression::Plain => MediaType::ImageLayer,
-    }
+    builder.into_inner().at(&place)?.finish()
 }
 
 /// Sorts entries by path, later ones winning, and adds the parents that none of them is.
@@ -239,23 +221,5 @@ impl Read for Source<'_> {
                 Err(told)
             }
         }
-    }
-}
-
-/// Hashes what passes through.
-struct HashingWriter<W> {
-    sink: W,
-    hasher: Hasher,
-}
-
-impl<W: Write> Write for HashingWriter<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.sink.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
     }
 }

@@ -12,6 +12,7 @@ mod fetch;
 mod helper;
 mod host;
 mod http;
+mod list;
 mod manifest;
 mod pipe;
 mod tls;

@@ -138,7 +138,7 @@ fn index_path(store: &Store) -> PathBuf {
     store.root().join("index.json")
 }
 
-pub(crate) fn name_of(entry: &Descriptor) -> Option<&str> {
+pub(super) fn name_of(entry: &Descriptor) -> Option<&str> {
     entry.annotations().as_ref()?.get(REF_NAME).map(String::as_str)
 }
 

@@ -161,6 +161,13 @@ impl Task {
         Self::root(Arc::new(Blind), Cancel::default())
     }
 
+    /// Returns a root that nobody observes, and that is cancelled with this one: for work whose result
+    /// is all there is to tell.
+    #[must_use]
+    pub fn unseen(&self) -> Self {
+        Self::root(Arc::new(Blind), self.shared.cancel.clone())
+    }
+
     /// Begins a part of this task. `total` is in bytes.
     ///
     /// # Errors

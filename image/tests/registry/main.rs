@@ -7,5 +7,6 @@ mod support;
 mod access;
 mod faults;
 mod kill;
+mod originals;
 mod transfers;
 mod verbs;
