@@ -119,7 +119,7 @@ impl ImageObject {
             }
             Args::None(()) => BTreeMap::new(),
         };
-        SealerConfig { sealer_version: spec.sealer_version.clone(), cmds, args, ..SealerConfig::default() }
+        SealerConfig { sealer_version: spec.sealer_version.clone(), cmds, args }
     }
 
     /// What it is for.
@@ -212,6 +212,5 @@ pub(crate) fn extension(json: &str) -> Option<SealerConfig> {
         sealer_version: extension.build_client.sealer_version,
         cmds,
         args: extension.env.unwrap_or_default(),
-        ..SealerConfig::default()
     })
 }

@@ -31,6 +31,9 @@ pub(crate) const PEERS: [&str; 6] = ["apache2-utils", "buildah", "golang-go", "s
 /// What the benchmarks measure against.
 pub(crate) const BENCH: [&str; 2] = ["sshpass", "zstd"];
 
+/// What the benchmark of images measures against.
+pub(crate) const IMAGE_PEERS: [&str; 3] = ["buildah", "skopeo", "umoci"];
+
 /// Packages with a service that nobody asked for, and its name.
 const SERVICES: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("openssh-server", "ssh")];
 

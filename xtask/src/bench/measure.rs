@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::command::{self, Failure, Result};
 
 /// How often the memory is looked at.
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(50);
 
 /// The kernel's clock in `/proc/PID/stat`.
 const TICKS_PER_SECOND: u64 = 100;
@@ -21,9 +21,9 @@ pub(super) struct Measured {
     pub(super) cpu: Duration,
     /// The most memory that its processes had at once.
     pub(super) memory: u64,
-    /// Bytes to the hosts, with all headers.
+    /// Bytes out on the links, with all headers.
     pub(super) sent: u64,
-    /// Bytes from the hosts.
+    /// Bytes in on them.
     pub(super) received: u64,
 }
 
@@ -41,11 +41,11 @@ impl fmt::Display for Measured {
     }
 }
 
-/// Runs a command that must succeed, and measures it.
-pub(super) fn measure(command: &mut Command, hosts: &[String]) -> Result<Measured> {
+/// Runs a command that must succeed, and measures it, with what went over network links of this machine.
+pub(super) fn measure(command: &mut Command, links: &[String]) -> Result<Measured> {
     let line = command::line(command);
     let failed = |source| Failure::Start { command: line.clone(), source };
-    let (sent, received, cpu) = (bytes(hosts, "tx_bytes"), bytes(hosts, "rx_bytes"), children_cpu());
+    let (sent, received, cpu) = (bytes(links, "tx_bytes"), bytes(links, "rx_bytes"), children_cpu());
     let begun = Instant::now();
     let mut child = command.spawn().map_err(failed)?;
     let mut memory = 0;
@@ -63,20 +63,18 @@ pub(super) fn measure(command: &mut Command, hosts: &[String]) -> Result<Measure
         wall,
         cpu: children_cpu().saturating_sub(cpu),
         memory,
-        sent: bytes(hosts, "tx_bytes") - sent,
-        received: bytes(hosts, "rx_bytes") - received,
+        sent: bytes(links, "tx_bytes") - sent,
+        received: bytes(links, "rx_bytes") - received,
     })
 }
 
-/// What went over the hosts' links, seen from this machine.
-fn bytes(hosts: &[String], counter: &str) -> u64 {
-    let of = |address: &String| -> Option<u64> {
-        let mut parts = address.split('.').skip(2);
-        let link = format!("slr{}-{}", parts.next()?, parts.next()?);
+/// What went over the links, seen from this machine.
+fn bytes(links: &[String], counter: &str) -> u64 {
+    let of = |link: &String| -> Option<u64> {
         let text = fs::read_to_string(format!("/sys/class/net/{link}/statistics/{counter}")).ok()?;
         text.trim().parse().ok()
     };
-    hosts.iter().filter_map(of).sum()
+    links.iter().filter_map(of).sum()
 }
 
 /// The processor time of all our children that have ended, and of theirs.

@@ -3,12 +3,9 @@
 use std::fmt;
 use std::fs;
 
-use super::content::Content;
+use super::content::{Content, SOURCES};
 use super::measure::Measured;
 use crate::command::{Failure, Result, root};
-
-const BEGIN: &str = "<!-- distribute -->\n";
-const END: &str = "<!-- /distribute -->";
 
 /// What was measured.
 pub(super) struct Report {
@@ -25,7 +22,11 @@ impl fmt::Display for Report {
         let Self { hosts, size, rounds, content, .. } = self;
         let machine = machine();
         let arguments = format!("--hosts {hosts} --size {}M --rounds {rounds}", size >> 20);
-        writeln!(f, "`cargo xtask bench distribute {arguments}`: {content}, to {hosts} hosts; {machine}.\n")?;
+        writeln!(
+            f,
+            "`cargo xtask bench distribute {arguments}`: {content}, of {}, to {hosts} hosts; {machine}.\n",
+            SOURCES.join(", ")
+        )?;
         writeln!(f, "| | wall s | of all rounds | processor s | peak memory MB | sent MB | received MB |")?;
         writeln!(f, "|---|---|---|---|---|---|---|")?;
         for (name, rounds) in &self.rows {
@@ -52,7 +53,7 @@ impl fmt::Display for Report {
 }
 
 /// What it was measured on.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let memory = read("/proc/meminfo");
@@ -63,12 +64,13 @@ fn machine() -> String {
     format!("{cores} cores, {memory} GiB, {}, kernel {}", release.trim_matches('"'), kernel.trim())
 }
 
-/// Puts the table at its place in the documentation.
-pub(super) fn put(table: &str) -> Result<()> {
+/// Puts a table at its place in the documentation.
+pub(super) fn put(name: &str, table: &str) -> Result<()> {
     let path = root().join("docs/BENCHMARKS.md");
     let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
     let (before, after) =
         parts.ok_or_else(|| Failure::wrong("docs/BENCHMARKS.md has no place for the table"))?;
-    fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).map_err(Failure::file(&path))
+    fs::write(&path, format!("{before}{begin}{table}{end}{after}")).map_err(Failure::file(&path))
 }

@@ -1,0 +1,344 @@
+//! What is measured: each step, by each tool that can do it, as one types it.
+
+/// Whose way it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tool {
+    Sealer,
+    Peer,
+}
+
+/// One tool's way to do a step.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) tool: Tool,
+    pub(super) name: &'static str,
+    /// Done before, unmeasured.
+    pub(super) prepare: &'static str,
+    pub(super) run: &'static str,
+    /// Whose size is told: a folder of the box.
+    pub(super) disk: &'static str,
+}
+
+/// A step.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    /// Whether later steps need what it makes.
+    pub(super) needed: bool,
+    pub(super) ways: &'static [Way],
+}
+
+/// What the scripts have in common.
+pub(super) const FUNCTIONS: &str = r#"
+s() { store=$1; shift; SEALER_ROOT=box/$store sealer --quiet "$@"; }
+b() { store=$1; shift; buildah --root "$PWD/box/$store" --runroot "$PWD/box/$store-run" --storage-driver overlay "$@"; }
+anew() { for store; do umount "box/$store/overlay" 2> /dev/null || true; rm -rf "box/$store" "box/$store-run"; done; }
+emptied() { rm -rf "$STORAGE"/docker; }
+u() {
+  umoci init --layout box/umoci && umoci new --image box/umoci:v1 || return 1
+  for part; do umoci insert --rootless --image box/umoci:v1 "$part" "/${part#*/}" || return 1; done
+}
+"#;
+
+const fn way(
+    tool: Tool,
+    name: &'static str,
+    prepare: &'static str,
+    run: &'static str,
+    disk: &'static str,
+) -> Way {
+    Way { tool, name, prepare, run, disk }
+}
+
+use Tool::{Peer, Sealer};
+
+/// In the order in which they build on each other.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "build W2 cold",
+        needed: true,
+        ways: &[
+            way(Sealer, "sealer build", "anew sealer", "s sealer build -t $REG/w2:v1 w2", "sealer"),
+            way(
+                Sealer,
+                "sealer build --compression gzip",
+                "anew gzip",
+                "s gzip build --compression gzip -t $REG/w2:v1 w2",
+                "gzip",
+            ),
+            way(
+                Peer,
+                "umoci insert",
+                "anew umoci",
+                "u w2/programs w2/libraries w2/python w2/texts w2/small.conf",
+                "umoci",
+            ),
+            way(
+                Peer,
+                "buildah build",
+                "anew buildah",
+                "b buildah build -q --isolation chroot --layers -t $REG/b2:v1 -f w2/Dockerfile w2",
+                "buildah",
+            ),
+        ],
+    },
+    Step {
+        name: "rebuild W2, nothing changed",
+        needed: false,
+        ways: &[
+            way(Sealer, "sealer build", "", "s sealer build -t $REG/w2:v1 w2", ""),
+            way(
+                Peer,
+                "buildah build",
+                "",
+                "b buildah build -q --isolation chroot --layers -t $REG/b2:v1 -f w2/Dockerfile w2",
+                "",
+            ),
+        ],
+    },
+    Step {
+        name: "push W2 cold",
+        needed: true,
+        ways: &[
+            way(Peer, "buildah push", "emptied", "b buildah push -q --tls-verify=false $REG/b2:v1", ""),
+            way(
+                Peer,
+                "skopeo copy, of the same layout",
+                "emptied",
+                "skopeo copy -q --dest-tls-verify=false oci:box/sealer/images:$REG/w2:v1 docker://$REG/w2:v1",
+                "",
+            ),
+            way(Sealer, "sealer push", "emptied", "s sealer push $REG/w2:v1", ""),
+        ],
+    },
+    Step {
+        name: "push W2, all there",
+        needed: false,
+        ways: &[
+            way(Sealer, "sealer push", "", "s sealer push $REG/w2:v1", ""),
+            way(
+                Peer,
+                "skopeo copy, of the same layout",
+                "",
+                "skopeo copy -q --dest-tls-verify=false oci:box/sealer/images:$REG/w2:v1 docker://$REG/w2:v1",
+                "",
+            ),
+        ],
+    },
+    Step {
+        name: "pull W2 cold, as blobs",
+        needed: true,
+        ways: &[
+            way(Sealer, "sealer pull", "anew pulled", "s pulled pull $REG/w2:v1", "pulled"),
+            way(
+                Peer,
+                "skopeo copy, to a layout",
+                "anew skopeo",
+                "skopeo copy -q --src-tls-verify=false docker://$REG/w2:v1 oci:box/skopeo:v1",
+                "skopeo",
+            ),
+        ],
+    },
+    Step {
+        name: "pull W2, all there",
+        needed: false,
+        ways: &[
+            way(Sealer, "sealer pull", "", "s pulled pull $REG/w2:v1", ""),
+            way(
+                Peer,
+                "skopeo copy, to a layout",
+                "",
+                "skopeo copy -q --src-tls-verify=false docker://$REG/w2:v1 oci:box/skopeo:v1",
+                "",
+            ),
+        ],
+    },
+    Step {
+        name: "pull W2 cold, unpacked",
+        needed: false,
+        ways: &[
+            way(
+                Sealer,
+                "sealer pull, sealer mount",
+                "anew unpacked",
+                "s unpacked pull $REG/w2:v1; s unpacked mount $REG/w2:v1",
+                "unpacked",
+            ),
+            way(
+                Peer,
+                "buildah pull",
+                "anew buildah-pulled",
+                "b buildah-pulled pull -q --tls-verify=false $REG/w2:v1",
+                "buildah-pulled",
+            ),
+        ],
+    },
+    Step {
+        name: "rebuild W2, last file changed, and push",
+        needed: false,
+        ways: &[
+            way(
+                Sealer,
+                "sealer build, push",
+                "date +%s%N > w2/small.conf",
+                "s sealer build -t $REG/w2:v2 w2; s sealer push $REG/w2:v2",
+                "",
+            ),
+            way(
+                Peer,
+                "buildah build, push",
+                "date +%s%N > w2/small.conf; b buildah push -q --tls-verify=false $REG/b2:v1",
+                "b buildah build -q --isolation chroot --layers -t $REG/b2:v2 -f w2/Dockerfile w2
+                 b buildah push -q --tls-verify=false $REG/b2:v2",
+                "",
+            ),
+        ],
+    },
+    Step {
+        name: "pull W2, all but one there",
+        needed: false,
+        ways: &[
+            way(Sealer, "sealer pull", "", "s pulled pull $REG/w2:v2", ""),
+            way(
+                Peer,
+                "skopeo copy, to a layout",
+                "",
+                "skopeo copy -q --src-tls-verify=false docker://$REG/w2:v2 oci:box/skopeo:v2",
+                "",
+            ),
+        ],
+    },
+    Step {
+        name: "save W2",
+        needed: true,
+        ways: &[
+            way(
+                Sealer,
+                "sealer save",
+                "rm -rf box/saved; mkdir box/saved",
+                "s sealer save -o box/saved/w2.tar $REG/w2:v1",
+                "saved",
+            ),
+            way(
+                Peer,
+                "tar, of the layout",
+                "rm -f box/tar",
+                "tar -cf box/tar -C box/sealer/images blobs index.json oci-layout",
+                "",
+            ),
+            way(
+                Peer,
+                "skopeo copy, to an oci-archive",
+                "rm -f box/archive",
+                "skopeo copy -q oci:box/sealer/images:$REG/w2:v1 oci-archive:box/archive:v1",
+                "",
+            ),
+        ],
+    },
+    Step {
+        name: "load W2",
+        needed: false,
+        ways: &[
+            way(Sealer, "sealer load", "anew loaded", "s loaded load -i box/saved/w2.tar", "loaded"),
+            way(
+                Peer,
+                "skopeo copy, from an oci-archive",
+                "anew skopeo-loaded",
+                "skopeo copy -q oci-archive:box/saved/w2.tar oci:box/skopeo-loaded:v1",
+                "skopeo-loaded",
+            ),
+        ],
+    },
+    Step {
+        name: "build W1 cold",
+        needed: true,
+        ways: &[
+            way(Sealer, "sealer build", "anew sealer1", "s sealer1 build -t $REG/w1:v1 w1", "sealer1"),
+            way(Peer, "umoci insert", "anew umoci", "u w1/large", "umoci"),
+        ],
+    },
+    Step {
+        name: "push W1 cold",
+        needed: true,
+        ways: &[
+            way(
+                Peer,
+                "skopeo copy, of the same layout",
+                "emptied",
+                "skopeo copy -q --dest-tls-verify=false oci:box/sealer1/images:$REG/w1:v1 docker://$REG/w1:v1",
+                "",
+            ),
+            way(Sealer, "sealer push", "emptied", "s sealer1 push $REG/w1:v1", ""),
+        ],
+    },
+    Step {
+        name: "pull W1 cold, as blobs",
+        needed: false,
+        ways: &[
+            way(Sealer, "sealer pull", "anew pulled1", "s pulled1 pull $REG/w1:v1", "pulled1"),
+            way(
+                Peer,
+                "skopeo copy, to a layout",
+                "anew skopeo",
+                "skopeo copy -q --src-tls-verify=false docker://$REG/w1:v1 oci:box/skopeo:v1",
+                "skopeo",
+            ),
+        ],
+    },
+    Step {
+        name: "build W3 cold",
+        needed: true,
+        ways: &[
+            way(Sealer, "sealer build", "anew sealer3", "s sealer3 build -t $REG/w3:v1 w3", "sealer3"),
+            way(Peer, "umoci insert", "anew umoci", "u w3/files", "umoci"),
+            way(
+                Peer,
+                "buildah build",
+                "anew buildah",
+                "b buildah build -q --isolation chroot --layers -t $REG/b3:v1 -f w3/Dockerfile w3",
+                "buildah",
+            ),
+        ],
+    },
+    Step {
+        name: "push W3 cold",
+        needed: true,
+        ways: &[
+            way(
+                Peer,
+                "skopeo copy, of the same layout",
+                "emptied",
+                "skopeo copy -q --dest-tls-verify=false oci:box/sealer3/images:$REG/w3:v1 docker://$REG/w3:v1",
+                "",
+            ),
+            way(Sealer, "sealer push", "emptied", "s sealer3 push $REG/w3:v1", ""),
+        ],
+    },
+    Step {
+        name: "pull W3 cold, unpacked",
+        needed: false,
+        ways: &[
+            way(
+                Sealer,
+                "sealer pull, sealer mount",
+                "anew unpacked3",
+                "s unpacked3 pull $REG/w3:v1; s unpacked3 mount $REG/w3:v1",
+                "unpacked3",
+            ),
+            way(
+                Peer,
+                "umoci unpack, nothing pulled",
+                "anew umoci bundle; u w3/files",
+                "umoci unpack --rootless --image box/umoci:v1 box/bundle",
+                "bundle",
+            ),
+            way(
+                Peer,
+                "buildah pull",
+                "anew buildah-pulled",
+                "b buildah-pulled pull -q --tls-verify=false $REG/w3:v1",
+                "buildah-pulled",
+            ),
+        ],
+    },
+];
