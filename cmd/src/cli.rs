@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use cluster::{ApplyArgs, DeleteArgs, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs};
+pub(crate) use cluster::{
+    ApplyArgs, DeleteArgs, HostCommand, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs,
+};
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
     RegistryArgs, RmiArgs, TagArgs,
@@ -112,6 +114,9 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Remove a cluster, or some of its hosts
     Delete(DeleteArgs),
+    /// Look after the keys of a cluster's hosts
+    #[command(subcommand)]
+    Host(HostCommand),
     /// Begin, check, run and look at plugins
     #[command(subcommand)]
     Plugin(PluginCommand),

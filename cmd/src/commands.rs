@@ -6,6 +6,7 @@ mod cluster;
 mod delete;
 mod diff;
 mod history;
+mod host;
 mod images;
 mod inspect;
 mod load;
@@ -67,6 +68,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Plan(args) => plan::run(&args, settings),
         Command::Resume(args) => resume::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
+        Command::Host(command) => host::run(&command, settings),
         Command::Plugin(command) => plugin::run(&command, settings),
         Command::Sandbox(command) => sandbox::run(&command, settings),
         Command::PluginHost { file, verb } => plugin_host::run(&file, verb.as_deref()),

@@ -1,11 +1,13 @@
 //! What is meant: arguments, environment and defaults put together. The only reader of the environment.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use sealer_image::{Platform, Registry, RegistrySettings, Store};
+use sealer_runtime::host::config::{self, SshConfig};
 use sealer_stdx::task::{Cancel, Task};
 
 use crate::cli::{GlobalArgs, Output, RegistryArgs};
@@ -63,6 +65,27 @@ impl Settings {
             plain_http: args.plain_http.clone(),
             ..RegistrySettings::default()
         })
+    }
+
+    /// The user's own way to reach hosts: `~/.ssh/config` and what it includes.
+    pub(crate) fn ssh_config(&self) -> SshConfig {
+        let Some(folder) = self.home.as_ref().map(|home| home.join(".ssh")) else {
+            return SshConfig::default();
+        };
+        let include = |pattern: &str| {
+            let path = folder.join(config::expand(pattern, self.home.as_deref()));
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+            let mut found: Vec<PathBuf> =
+                entries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+            found.retain(|path| {
+                config::matches(&name, &path.file_name().unwrap_or_default().to_string_lossy())
+            });
+            found.sort();
+            found.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
+        };
+        let text = fs::read_to_string(folder.join("config")).unwrap_or_default();
+        SshConfig::parse(&text, &include)
     }
 
     /// Where builds keep their cache and unpacked images.

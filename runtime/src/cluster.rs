@@ -3,17 +3,21 @@
 pub mod clusterfile;
 pub mod flags;
 pub mod hosts;
+mod jump;
 pub(crate) mod saved;
 pub(crate) mod state;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sealer_image::{Image, Reference};
 use sealer_plugin::PluginSpec;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+pub use jump::Jump;
 
 /// A cluster as it is wanted.
 #[derive(Debug, Clone)]
@@ -64,11 +68,26 @@ pub struct SshSpec {
     pub keys: Vec<PathBuf>,
     /// The passphrase of the keys.
     pub passphrase: Option<SecretString>,
+    /// The hosts on the way, the nearest first. The same keys and password are tried there.
+    pub jump: Vec<Jump>,
+    /// How long a connection may take to be made.
+    pub connect: Duration,
+    /// A host that acknowledges nothing for so long is gone.
+    pub gone: Duration,
 }
 
 impl Default for SshSpec {
     fn default() -> Self {
-        Self { user: "root".to_owned(), port: 22, password: None, keys: Vec::new(), passphrase: None }
+        Self {
+            user: "root".to_owned(),
+            port: 22,
+            password: None,
+            keys: Vec::new(),
+            passphrase: None,
+            jump: Vec::new(),
+            connect: Duration::from_secs(15),
+            gone: Duration::from_secs(45),
+        }
     }
 }
 

@@ -158,6 +158,14 @@ pub enum HostFailure {
         /// The port.
         port: u16,
     },
+    /// A host on the way to it failed.
+    #[error("through {via}: {failure}")]
+    Via {
+        /// The host on the way.
+        via: String,
+        /// How.
+        failure: Box<HostFailure>,
+    },
     /// The connection cannot be made or breaks off.
     #[error("the connection {0}")]
     Connection(String),
@@ -174,6 +182,8 @@ pub enum HostFailure {
     KeyChanged {
         /// The file that holds the key it had.
         known_hosts: PathBuf,
+        /// Whether that is the cluster's own list.
+        pinned: bool,
         /// The port it was reached at.
         port: u16,
     },

@@ -20,7 +20,7 @@ use sealer_stdx::task::Task;
 
 use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
-use crate::distribute::{Bundles, HostTree, Lack, receive};
+use crate::distribute::{Bundles, HostTree, Lack, receive, survey};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::facts::Facts;
 use crate::host::quote::quote;
@@ -32,6 +32,9 @@ use journal::{How, Journal};
 use lines::Lines;
 pub(crate) use plugins::{cluster, invocation};
 pub(crate) use reach::Reach;
+
+/// How often a step goes on with a new connection.
+const TRIES: u32 = 3;
 
 const KUBECONFIG: &str = "/etc/kubernetes/admin.conf";
 
@@ -96,10 +99,10 @@ impl Crew<'_> {
             Action::Undo(spec) => return self.undo_plugin(task, phase, step, spec),
             Action::Distribute { .. } => self.distribute(task, step),
             Action::Exec { command, env } => {
-                self.on_hosts(task, step, |member| self.exec(task, member, step, (command, env)))
+                self.on_hosts(task, step, |member, _| self.exec(task, member, step, (command, env)))
             }
-            Action::Kubeconfig => self.on_hosts(task, step, |member| self.fetch_kubeconfig(member)),
-            Action::Remove { dir } => self.on_hosts(task, step, |member| remove(member, dir)),
+            Action::Kubeconfig => self.on_hosts(task, step, |member, _| self.fetch_kubeconfig(member)),
+            Action::Remove { dir } => self.on_hosts(task, step, |member, _| remove(member, dir)),
         };
         match all(results) {
             Ok(_) => Ok(()),
@@ -110,31 +113,44 @@ impl Crew<'_> {
         }
     }
 
-    /// Calls `f` for the hosts of a step where its probe does not find it done.
+    /// Calls `f` for the hosts of a step where its probe does not find it done; again, and so told,
+    /// where the connection was lost meanwhile.
     fn on_hosts(
         &self,
         task: &Task,
         step: &Step,
-        f: impl Fn(&Member) -> std::result::Result<(), HostFailure> + Sync,
+        f: impl Fn(&Member, bool) -> std::result::Result<(), HostFailure> + Sync,
     ) -> Vec<std::result::Result<(), HostError>> {
         let members = self.members.iter().filter(|member| step.hosts.contains(&member.name)).collect();
-        let once = |member: &Member| {
-            if self.is_done(member, step)? {
+        let once = |member: &Member, again: bool| {
+            if self.is_done(member, step, again)? {
                 task.child("host", member.name.clone(), Some(0))?.skip();
                 return self.note(step, &member.name, How::Found);
             }
-            f(member)?;
+            f(member, again)?;
             self.note(step, &member.name, How::Done)
         };
+        let patiently = |member: &Member| {
+            let mut tries = 0;
+            loop {
+                match once(member, tries > 0) {
+                    Err(HostFailure::Connection(how)) if tries < TRIES && self.can_repeat(step) => {
+                        tries += 1;
+                        task.warn(format!("{}: the connection {how}; going on with a new one", member.name));
+                    }
+                    result => return result,
+                }
+            }
+        };
         fanout(self.parallel, members, |member: &Member| {
-            once(member).map_err(|failure| failure.on(&member.name))
+            patiently(member).map_err(|failure| failure.on(&member.name))
         })
     }
 
     /// Asks the host's own record, where it may be ahead of the journal, and the step's probe.
-    fn is_done(&self, member: &Member, step: &Step) -> std::result::Result<bool, HostFailure> {
+    fn is_done(&self, member: &Member, step: &Step, again: bool) -> std::result::Result<bool, HostFailure> {
         let succeeds = |probe: &str| Ok(exec(&*member.host, probe)?.status == 0);
-        let resumed = self.record.as_ref().is_some_and(|record| record.resumed);
+        let resumed = again || self.record.as_ref().is_some_and(|record| record.resumed);
         if resumed
             && let Some(guard) = self.guard(step, &member.name)
             && succeeds(&guard.probe())?
@@ -142,6 +158,15 @@ impl Crew<'_> {
             return Ok(true);
         }
         step.unless.as_deref().map_or(Ok(false), succeeds)
+    }
+
+    /// Whether a second time does no harm, or is kept from happening.
+    fn can_repeat(&self, step: &Step) -> bool {
+        match step.action {
+            Action::Exec { .. } => self.record.is_some(),
+            Action::Distribute { .. } | Action::Kubeconfig | Action::Remove { .. } => true,
+            _ => false,
+        }
     }
 
     /// What keeps a command from being done twice.
@@ -171,23 +196,21 @@ impl Crew<'_> {
         let (source, scratch) = (distribution.unpacked.dir.clone(), distribution.scratch.clone());
         thread::scope(|scope| {
             let bundles = Bundles::new(scope, source, scratch);
-            self.on_hosts(task, step, |member| {
-                let lack = &distribution.lacks[&member.name];
+            self.on_hosts(task, step, |member, again| {
                 let tree = &distribution.trees[&member.name];
+                let dir = self.spec.data_dir();
+                // What arrived before the connection was lost is not sent again.
+                let now =
+                    again.then(|| survey(&*member.host, &dir, &tree.tree, &member.facts)).transpose()?;
+                let lack = now.as_ref().unwrap_or(&distribution.lacks[&member.name]);
                 let task =
                     task.child("distribute", member.name.clone(), Some(lack.amount(&tree.tree).bytes))?;
                 if lack.nothing {
                     task.skip();
                     return Ok(());
                 }
-                let sent = receive(
-                    &task,
-                    &*member.host,
-                    &self.spec.data_dir(),
-                    (tree, lack, &member.facts),
-                    &bundles,
-                )?;
-                self.sent.lock().expect("no holder panics").insert(member.name.clone(), sent);
+                let sent = receive(&task, &*member.host, &dir, (tree, lack, &member.facts), &bundles)?;
+                *self.sent.lock().expect("no holder panics").entry(member.name.clone()).or_default() += sent;
                 task.finish();
                 Ok(())
             })

@@ -1,8 +1,10 @@
 //! A host: what is run on it, and how it is reached.
 
+pub mod config;
 pub(crate) mod quote;
 mod session;
 mod ssh;
+mod wire;
 
 use std::collections::VecDeque;
 use std::io::Read;

@@ -21,4 +21,4 @@ pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use error::{Error, HostError, HostFailure, Result};
 pub use plan::{PlanFile, RunPlan};
-pub use run::{Course, HostReport, Prepared, Report, RunOptions, World, kept, prepare};
+pub use run::{Course, HostReport, Prepared, Report, RunOptions, World, forget_host_key, kept, prepare};

@@ -27,7 +27,7 @@ use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, R
 
 pub(crate) use observe::log_in;
 use observe::observe;
-pub use resume::kept;
+pub use resume::{forget_host_key, kept};
 
 /// What a run stands on.
 pub struct World<'a> {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use sealer_image::Reference;
 
 use super::image::{RegistryArgs, key_value};
@@ -29,6 +29,9 @@ pub(crate) struct SshArgs {
     /// Passphrase of the private key
     #[arg(long, value_name = "PASSPHRASE", env = "SEALER_PK_PASSWD", hide_env_values = true)]
     pub(crate) pk_passwd: Option<String>,
+    /// Hosts on the way, the nearest first: `user@host:port,...` (as `ProxyJump` in ~/.ssh/config)
+    #[arg(short = 'J', long, value_name = "HOSTS")]
+    pub(crate) jump: Option<String>,
     /// Refuse hosts whose key is not known already, here or in the cluster's own list
     #[arg(long, value_name = "FILE")]
     pub(crate) known_hosts: Option<PathBuf>,
@@ -196,4 +199,18 @@ pub(crate) struct PlanArgs {
     pub(crate) flags: RunFlags,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+/// What can be done with a cluster's hosts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostCommand {
+    /// Forget the key of a host that was reinstalled; the next one it shows is taken and kept
+    #[command(after_help = "Example:\n  sealer host forget 10.0.0.4")]
+    Forget {
+        /// Its address, or the name of a host on the way
+        host: String,
+        /// Name of the cluster [default: the only one there is]
+        #[arg(short, long, value_name = "NAME")]
+        cluster: Option<String>,
+    },
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sealer_image::{Platform, Store, transfer};
 use sealer_plugin::set::Loader;
+use sealer_runtime::cluster::Jump;
 use sealer_runtime::cluster::flags::Defaults;
 use sealer_runtime::{ClusterSpec, Course, Error, PlanFile, Report, RunOptions, SshSpec, World, prepare};
 
@@ -36,6 +37,8 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
         given => given,
     };
     let default = SshSpec::default();
+    let wrong = |message| Failure::new(Kind::Usage, format!("--jump: {message}"));
+    let jump = args.jump.as_deref().map(Jump::chain).transpose().map_err(wrong)?;
     Ok(Defaults {
         ssh: SshSpec {
             user: args.user.clone().unwrap_or(default.user),
@@ -43,9 +46,14 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
             password,
             keys,
             passphrase: args.pk_passwd.clone().map(Into::into),
+            jump: jump.unwrap_or_default(),
+            ..default
         },
         ssh_user: args.user.is_some(),
         ssh_port: args.port.is_some(),
+        ssh_jump: args.jump.is_some(),
+        config: settings.ssh_config(),
+        home: settings.home.clone(),
         ..Defaults::default()
     })
 }

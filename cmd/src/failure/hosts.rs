@@ -18,7 +18,11 @@ impl From<Error> for Failure {
             Error::Plugins(error) => error.into(),
             Error::Input(errors) => errors.into(),
             Error::Hosts(errors) => match errors.as_slice() {
-                [only] => hints(with_output(Self::new(Kind::Hosts, only.to_string()), only), only),
+                [only] => hints(
+                    with_output(Self::new(Kind::Hosts, only.to_string()), only),
+                    &only.host,
+                    &only.failure,
+                ),
                 several => hosts(Self::new(Kind::Hosts, message), several),
             },
             Error::Step { errors, .. } => hosts(Self::new(Kind::Hosts, message), &errors).hint(RESUME),
@@ -73,7 +77,7 @@ fn hosts(failure: Failure, errors: &[HostError]) -> Failure {
     let failure = errors
         .iter()
         .fold(failure, |failure, error| with_output(failure.details(&format!("  {error}")), error));
-    errors.iter().fold(failure, hints)
+    errors.iter().fold(failure, |failure, error| hints(failure, &error.host, &error.failure))
 }
 
 fn with_output(failure: Failure, error: &HostError) -> Failure {
@@ -83,21 +87,28 @@ fn with_output(failure: Failure, error: &HostError) -> Failure {
     }
 }
 
-fn hints(failure: Failure, error: &HostError) -> Failure {
-    match &error.failure {
+fn hints(failure: Failure, host: &str, reason: &HostFailure) -> Failure {
+    match reason {
+        HostFailure::Via { via, failure: reason } => {
+            let name = via.rsplit('@').next().unwrap_or(via);
+            hints(failure, name.rsplit_once(':').map_or(name, |(name, _)| name), reason)
+        }
         HostFailure::Refused { .. } => failure.hint("is sshd running there? `--port PORT` names another port"),
         HostFailure::NoAnswer { .. } => failure.hint("check the address, the network between, and firewalls"),
         HostFailure::Login { .. } => {
             failure.hint("check the user (`-u USER`), the password (`--passwd-file FILE`) and the key (`--pk FILE`)")
         }
-        HostFailure::KeyChanged { known_hosts, port } => failure.hint(format!(
+        HostFailure::KeyChanged { pinned: true, .. } => failure.hint(format!(
+            "if the machine was reinstalled, `sealer host forget {host}`; if it was not, somebody may stand between"
+        )),
+        HostFailure::KeyChanged { known_hosts, port, .. } => failure.hint(format!(
             "if the machine was reinstalled, forget its key: `ssh-keygen -R '[{}]:{port}' -f {}`; if it was not, somebody may stand between",
-            error.host,
+            host,
             known_hosts.display()
         )),
         HostFailure::KeyUnknown { known_hosts, port } => failure.hint(format!(
             "once you have checked the key on the machine, add it: `ssh-keyscan -p {port} {} >> {}`",
-            error.host,
+            host,
             known_hosts.display()
         )),
         HostFailure::Sudo { user, .. } => failure.hint(format!("let `{user}` use sudo there, or log in as root")),

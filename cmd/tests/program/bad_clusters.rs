@@ -216,17 +216,23 @@ fn a_host_with_another_key_than_before_is_refused_until_it_is_forgotten() {
     let flags = room.flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let run = [&["run", "demo:v1"], &flags[..]].concat();
-    let forget = format!("ssh-keygen -R '[{address}]:22' -f {}", known.display());
     room.user.refused(
         &run,
         5,
         &format!(
             "error: {address}: the host key has changed since this cluster was made\n\
-             hint: if the machine was reinstalled, forget its key: `{}`; if it was not, somebody may stand between\n",
-            forget.replace(room.user.path("").to_str().unwrap().trim_end_matches('/'), "~")
+             hint: if the machine was reinstalled, `sealer host forget {address}`; if it was not, somebody may stand between\n"
         ),
     );
-    assert!(std::process::Command::new("sh").args(["-c", &forget]).output().unwrap().status.success());
+    let forgot = room.user.ok(&["host", "forget", &address]);
+    assert_eq!(forgot, format!("forgot the key of {address} in cluster my-cluster\n"));
+    room.user.refused(
+        &["host", "forget", &address],
+        2,
+        &format!(
+            "error: cluster `my-cluster` has no key of `{address}`\nhint: hosts are named by their address\n"
+        ),
+    );
     room.user.ok(&run);
 }
 

@@ -20,5 +20,6 @@ mod plans;
 mod plugins;
 mod registries;
 mod sandbox;
+mod ssh;
 mod sweep;
 mod verbs;

@@ -166,3 +166,50 @@ fn a_command_that_ended_on_a_host_is_not_run_again_though_the_journal_does_not_k
         go_on(&room, &expected);
     }
 }
+
+/// How many tests share the boundaries of the second sweep: each waits for a host to be gone.
+const SHARES: usize = 4;
+
+/// Cuts a host off the network at every `SHARES`-th line of the journal, mends it when the run has
+/// ended, and goes on.
+fn cut_sweep(share: usize) {
+    let room = room();
+    // A host is gone after two seconds, not after 45.
+    room.user.write("home/.ssh/config", "ConnectTimeout 2\nServerAliveInterval 1\nServerAliveCountMax 2\n");
+    assert!(start(&room).wait().unwrap().success());
+    let expected = end_state(&room);
+    let total = lines(&room).len();
+    room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
+    for boundary in (share..total).step_by(SHARES) {
+        let mut program = start(&room);
+        while program.try_wait().unwrap().is_none() && lines(&room).len() < boundary {
+            thread::sleep(Duration::from_micros(200));
+        }
+        let host = room.address(boundary % usize::from(HOSTS));
+        room.sandbox().cut(&host).unwrap();
+        let code = program.wait().unwrap().code();
+        room.sandbox().mend(&host).unwrap();
+        let Resumed { at, before, after } = go_on(&room, &expected);
+        println!("| {boundary} | {} | {at} | {code:?} | {before} | {after} |", boundary % usize::from(HOSTS));
+    }
+}
+
+#[test]
+fn a_host_cut_off_at_any_line_of_the_journal_is_gone_on_with_first_quarter() {
+    cut_sweep(0);
+}
+
+#[test]
+fn a_host_cut_off_at_any_line_of_the_journal_is_gone_on_with_second_quarter() {
+    cut_sweep(1);
+}
+
+#[test]
+fn a_host_cut_off_at_any_line_of_the_journal_is_gone_on_with_third_quarter() {
+    cut_sweep(2);
+}
+
+#[test]
+fn a_host_cut_off_at_any_line_of_the_journal_is_gone_on_with_fourth_quarter() {
+    cut_sweep(3);
+}

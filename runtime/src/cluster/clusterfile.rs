@@ -1,6 +1,7 @@
 //! A Clusterfile: YAML documents, chosen by their `kind`.
 
 mod documents;
+mod logins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -10,10 +11,12 @@ use sealer_plugin::yaml::{self, documents};
 use secrecy::SecretString;
 use serde_saphyr::Spanned;
 
+use logins::Logins;
+
 use documents::{ClusterBody, ClusterDocument, ConfigDocument, Header, SshDocument};
 
 use super::flags::{Defaults, is_cluster_name};
-use super::{ClusterSpec, ConfigSpec, Env, HostSpec, SshSpec, Strategy, add_env};
+use super::{ClusterSpec, ConfigSpec, Env, HostSpec, Jump, Strategy, add_env};
 use crate::error::InputError;
 use crate::render;
 
@@ -192,7 +195,7 @@ impl Reader<'_> {
                     Some("add `roles: [master]` or `roles: [node]`"),
                 );
             }
-            let ssh = self.ssh(first, &body.ssh, &group.value.ssh);
+            let logins = self.ssh(first, &body.ssh, &group.value.ssh);
             for ip in &group.value.ips {
                 let endpoints = match super::hosts::parse("ips", &ip.value) {
                     Ok(endpoints) => endpoints,
@@ -211,7 +214,8 @@ impl Reader<'_> {
                         );
                         continue;
                     }
-                    let ssh = SshSpec { port: port.unwrap_or(ssh.port), ..ssh.clone() };
+                    let mut ssh = logins.over(self.defaults, self.defaults.of_host(address));
+                    ssh.port = port.unwrap_or(ssh.port);
                     hosts.push(HostSpec {
                         address,
                         roles: group.value.roles.clone(),
@@ -232,8 +236,7 @@ impl Reader<'_> {
         hosts
     }
 
-    fn ssh(&mut self, first: usize, cluster: &SshDocument, host: &SshDocument) -> SshSpec {
-        let said = &self.defaults.ssh;
+    fn ssh(&mut self, first: usize, cluster: &SshDocument, host: &SshDocument) -> Logins {
         let port = host.port.as_ref().or(cluster.port.as_ref());
         let port = port.and_then(|port| {
             let number = port.value.parse().ok().filter(|number: &u16| *number > 0);
@@ -242,20 +245,22 @@ impl Reader<'_> {
             }
             number
         });
-        let user = host.user.clone().or_else(|| cluster.user.clone());
+        let jump = host.jump.as_ref().or(cluster.jump.as_ref());
+        let jump = jump.and_then(|jump| match Jump::chain(&jump.value) {
+            Ok(chain) => Some(chain),
+            Err(message) => {
+                self.at(first, jump, &message, None);
+                None
+            }
+        });
         let password = host.passwd.clone().or_else(|| cluster.passwd.clone()).filter(|text| !text.is_empty());
-        let key = host.pk.clone().or_else(|| cluster.pk.clone());
-        let passphrase = host.pk_passwd.clone().or_else(|| cluster.pk_passwd.clone());
-        SshSpec {
-            user: if self.defaults.ssh_user {
-                said.user.clone()
-            } else {
-                user.unwrap_or_else(|| said.user.clone())
-            },
-            port: if self.defaults.ssh_port { said.port } else { port.unwrap_or(said.port) },
-            password: said.password.clone().or_else(|| password.map(SecretString::from)),
-            keys: key.map_or_else(|| said.keys.clone(), |key| vec![key]),
-            passphrase: said.passphrase.clone().or_else(|| passphrase.map(SecretString::from)),
+        Logins {
+            user: host.user.clone().or_else(|| cluster.user.clone()),
+            port,
+            jump,
+            password: password.map(SecretString::from),
+            key: host.pk.clone().or_else(|| cluster.pk.clone()),
+            passphrase: host.pk_passwd.clone().or_else(|| cluster.pk_passwd.clone()).map(SecretString::from),
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use sealer_image::Reference;
 
 use super::hosts::Endpoint;
 use super::{ClusterSpec, Env, HostSpec, SshSpec, add_env};
 use crate::error::InputError;
+use crate::host::config::{self, SshConfig};
 
 /// What a Clusterfile leaves open, as flags say it.
 #[derive(Debug, Clone, Default)]
@@ -18,10 +20,40 @@ pub struct Defaults {
     pub ssh_user: bool,
     /// Likewise for the port.
     pub ssh_port: bool,
+    /// Likewise for the hosts on the way.
+    pub ssh_jump: bool,
+    /// The person's own `~/.ssh/config`: it says what neither flags nor the Clusterfile do.
+    pub config: SshConfig,
+    /// The person's home folder, for the keys that it names.
+    pub home: Option<PathBuf>,
     /// Added to the cluster's environment.
     pub env: Vec<(String, String)>,
     /// Added to the arguments of `CMD`.
     pub cmd_args: Vec<(String, String)>,
+}
+
+impl Defaults {
+    /// Returns how to log in to a host of which nothing else is said.
+    #[must_use]
+    pub fn of_host(&self, host: IpAddr) -> SshSpec {
+        let said = self.config.of(&host.to_string());
+        let mut ssh = self.ssh.clone();
+        if let (false, Some(user)) = (self.ssh_user, said.user) {
+            ssh.user = user;
+        }
+        if let (false, Some(port)) = (self.ssh_port, said.port) {
+            ssh.port = port;
+        }
+        if let (false, Some(jump)) = (self.ssh_jump, said.jump) {
+            ssh.jump = jump;
+        }
+        ssh.connect = said.connect.unwrap_or(ssh.connect);
+        ssh.gone = said.gone.unwrap_or(ssh.gone);
+        let keys = said.keys.iter().map(|key| config::expand(key, self.home.as_deref()));
+        let keys: Vec<PathBuf> = keys.filter(|key| !ssh.keys.contains(key)).collect();
+        ssh.keys.splice(0..0, keys);
+        ssh
+    }
 }
 
 /// Makes a cluster of what flags say.
@@ -53,7 +85,7 @@ pub fn of_flags(
         address: *address,
         roles: vec![role.to_owned()],
         env: env.clone(),
-        ssh: SshSpec { port: port.unwrap_or(defaults.ssh.port), ..defaults.ssh.clone() },
+        ssh: with_port(defaults.of_host(*address), *port),
     };
     let hosts = masters
         .iter()
@@ -71,6 +103,11 @@ pub fn of_flags(
         plugins: Vec::new(),
         documents: Vec::new(),
     })
+}
+
+/// A port that stands beside the address goes before all else.
+fn with_port(ssh: SshSpec, port: Option<u16>) -> SshSpec {
+    SshSpec { port: port.unwrap_or(ssh.port), ..ssh }
 }
 
 pub(super) fn is_cluster_name(name: &str) -> bool {

@@ -45,6 +45,8 @@ struct Ssh {
     port: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pk: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jump: Option<String>,
 }
 
 /// Writes a cluster as a Clusterfile without passwords and passphrases.
@@ -91,6 +93,7 @@ fn group(spec: &ClusterSpec, host: &HostSpec) -> Group {
             user: host.ssh.user.clone(),
             port: host.ssh.port.to_string(),
             pk: host.ssh.keys.first().map(|key| key.display().to_string()),
+            jump: chain(&host.ssh.jump),
         },
     }
 }
@@ -101,4 +104,9 @@ fn items<'a>(env: impl Iterator<Item = (&'a String, &'a Value)>) -> Vec<String> 
         Value::Many(values) => format!("{name}={};", values.join(";")),
     })
     .collect()
+}
+
+fn chain(jump: &[super::Jump]) -> Option<String> {
+    let chain: Vec<String> = jump.iter().map(ToString::to_string).collect();
+    (!chain.is_empty()).then(|| chain.join(","))
 }

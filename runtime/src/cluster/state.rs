@@ -45,6 +45,23 @@ impl State {
         self.dir.join("admin.conf")
     }
 
+    /// Forgets the keys of a host, whatever its port. Returns how many there were.
+    pub(crate) fn forget_key(&self, host: &str) -> Result<usize> {
+        let path = self.known_hosts();
+        let text = if path.exists() { fs::read_to_string(&path).at(&path)? } else { String::new() };
+        let is_of_host = |line: &&str| {
+            let name = line.split(' ').next().unwrap_or_default();
+            name == host || name.strip_prefix('[').and_then(|rest| rest.split(']').next()) == Some(host)
+        };
+        let count = text.lines().filter(is_of_host).count();
+        if count > 0 {
+            let others: String =
+                text.lines().filter(|line| !is_of_host(line)).map(|line| format!("{line}\n")).collect();
+            write_atomic(&path, others.as_bytes(), 0o600)?;
+        }
+        Ok(count)
+    }
+
     /// Reads what was done to the cluster's hosts.
     pub(crate) fn journal(&self) -> Result<Journal> {
         Journal::read(self.dir.join("journal.jsonl"))

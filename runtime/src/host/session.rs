@@ -1,9 +1,9 @@
 //! One SSH session: commands with input and output at once, without a deadlock between them.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sealer_stdx::task::Stream;
@@ -11,13 +11,15 @@ use secrecy::{ExposeSecret, SecretString};
 use ssh2::{BlockDirections, Channel, Session};
 
 use super::quote::quote;
-use super::ssh::ssh;
+use super::ssh::{Keys, open, ssh};
+use super::wire::Wire;
 use super::{Host, Output};
+use crate::cluster::HostSpec;
 use crate::error::HostFailure;
 
 /// libssh2 makes packets of at most this.
 const PIECE: usize = 32 * 1024;
-/// How often a silent connection is given a sign of life.
+/// How often a silent connection is given a sign of life, at the least.
 const PULSE: Duration = Duration::from_secs(5);
 
 /// How commands become root's.
@@ -31,21 +33,50 @@ pub(super) enum Elevation {
     SudoWithPassword(SecretString),
 }
 
-/// A host behind one session.
+/// How long is waited before a lost connection is tried to be made again. A host that does not answer
+/// within the time that makes it gone is given up.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+
+/// A session, and what its bytes go over.
+pub(super) struct Link {
+    pub(super) session: Session,
+    pub(super) socket: Wire,
+}
+
+/// A host behind one session, which is made anew when it was lost between two commands.
 pub(super) struct Ssh {
     name: String,
-    session: Mutex<Session>,
-    socket: TcpStream,
+    link: Mutex<Link>,
     elevation: Elevation,
+    spec: HostSpec,
+    keys: Keys,
 }
 
 impl Ssh {
-    pub(super) fn new(name: String, session: Session, socket: TcpStream) -> Self {
-        Self { name, session: Mutex::new(session), socket, elevation: Elevation::None }
+    pub(super) fn new(link: Link, spec: HostSpec, keys: Keys) -> Self {
+        Self { name: spec.name(), link: Mutex::new(link), elevation: Elevation::None, spec, keys }
     }
 
     pub(super) fn elevate(&mut self, elevation: Elevation) {
         self.elevation = elevation;
+    }
+
+    /// Begins a command. Nothing is told to the host yet, so that another session will do as well.
+    fn channel(&self, link: &mut Link) -> Result<Channel, HostFailure> {
+        link.session.set_blocking(true);
+        if let Ok(channel) = link.session.channel_session() {
+            return Ok(channel);
+        }
+        let begun = Instant::now();
+        *link = loop {
+            match open(&self.spec, &self.keys) {
+                Err(failure) if failure.is_unreachable() && begun.elapsed() < self.spec.ssh.gone => {
+                    thread::sleep(BETWEEN_TRIES);
+                }
+                opened => break opened?,
+            }
+        };
+        link.session.channel_session().map_err(|error| ssh(&error))
     }
 
     pub(super) fn run_as(
@@ -55,9 +86,9 @@ impl Ssh {
         stdin: &mut dyn Read,
         see: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Output, HostFailure> {
-        let session = self.session.lock().expect("no holder panics");
-        session.set_blocking(true);
-        let mut channel = session.channel_session().map_err(|error| ssh(&error))?;
+        let mut link = self.link.lock().expect("no holder panics");
+        let mut channel = self.channel(&mut link)?;
+        let Link { session, socket } = &*link;
         let (line, head) = match elevation {
             Elevation::None => (format!("/bin/sh -c {}", quote(command)), String::new()),
             Elevation::Sudo => (format!("sudo -n /bin/sh -c {}", quote(command)), String::new()),
@@ -68,12 +99,9 @@ impl Ssh {
         };
         channel.exec(&line).map_err(|error| ssh(&error))?;
         session.set_blocking(false);
-        let mut conversation = Conversation {
-            session: &session,
-            socket: &self.socket,
-            channel: &mut channel,
-            output: Output::default(),
-        };
+        let pulse = PULSE.min(self.spec.ssh.gone / 3);
+        let mut conversation =
+            Conversation { session, socket, pulse, channel: &mut channel, output: Output::default() };
         let mut input = head.as_bytes().chain(stdin);
         let ended = conversation.hold(&mut input, see);
         let output = std::mem::take(&mut conversation.output);
@@ -123,7 +151,9 @@ fn finish(channel: &mut Channel, mut output: Output) -> Result<Output, HostFailu
 
 struct Conversation<'a> {
     session: &'a Session,
-    socket: &'a TcpStream,
+    socket: &'a Wire,
+    /// How often a silent connection is given a sign of life.
+    pulse: Duration,
     channel: &'a mut Channel,
     output: Output,
 }
@@ -182,7 +212,10 @@ impl Conversation<'_> {
             BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
             BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
         };
-        let pulse = Timespec { tv_sec: i64::try_from(PULSE.as_secs()).expect("a small number"), tv_nsec: 0 };
+        let pulse = Timespec {
+            tv_sec: i64::try_from(self.pulse.as_secs()).expect("a small number"),
+            tv_nsec: self.pulse.subsec_nanos().into(),
+        };
         let ready = poll(&mut [PollFd::new(self.socket, wanted)], Some(&pulse)).unwrap_or(0);
         if ready == 0 {
             match self.session.keepalive_send() {

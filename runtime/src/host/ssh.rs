@@ -1,38 +1,37 @@
 //! Logging in by SSH: connection, host key, user.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use rustix::net::sockopt;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
-use super::session::{Elevation, Ssh};
+use super::session::{Elevation, Link, Ssh};
+use super::wire::{self, Wire};
 use super::{Host, exec};
-use crate::cluster::{HostSpec, SshSpec};
+use crate::cluster::{HostSpec, Jump, SshSpec};
 use crate::error::{HostError, HostFailure};
 
-const CONNECT: Duration = Duration::from_secs(15);
-/// A peer that acknowledges nothing for so long is gone.
-const GONE: Duration = Duration::from_secs(45);
-
-/// Which host keys are taken.
+/// Which host keys are taken. Clones are of one list.
+#[derive(Clone)]
 pub(crate) struct Keys {
     /// The cluster's own list: a key that a host had once it must have again.
-    pub(crate) known_hosts: PathBuf,
+    known_hosts: PathBuf,
     /// Another list, outside of which no key is taken.
-    pub(crate) strict: Option<PathBuf>,
+    strict: Option<PathBuf>,
     /// Whether new keys are written down.
-    pub(crate) pin: bool,
-    writing: Mutex<()>,
+    pin: bool,
+    writing: Arc<Mutex<()>>,
+    /// Logins to hosts on the way come one after the other: sshd turns many at once away.
+    on_the_way: Arc<Mutex<()>>,
 }
 
 impl Keys {
     pub(crate) fn new(known_hosts: PathBuf, strict: Option<PathBuf>, pin: bool) -> Self {
-        Self { known_hosts, strict, pin, writing: Mutex::new(()) }
+        Self { known_hosts, strict, pin, writing: Arc::default(), on_the_way: Arc::default() }
     }
 }
 
@@ -43,33 +42,84 @@ pub(crate) fn connect(spec: &HostSpec, keys: &Keys) -> Result<Box<dyn Host>, Hos
 }
 
 fn log_in(spec: &HostSpec, keys: &Keys) -> Result<Box<dyn Host>, HostFailure> {
-    let address = SocketAddr::new(spec.address, spec.ssh.port);
-    let stream =
-        TcpStream::connect_timeout(&address, CONNECT).map_err(|error| unreachable(&error, spec.ssh.port))?;
-    let broken = |error: io::Error| HostFailure::Connection(format!("cannot be set up: {error}"));
-    stream.set_nodelay(true).map_err(broken)?;
-    let gone = u32::try_from(GONE.as_millis()).expect("a small number");
-    sockopt::set_tcp_user_timeout(&stream, gone).map_err(|error| broken(error.into()))?;
-    let socket = stream.try_clone().map_err(broken)?;
-    let mut session = Session::new().map_err(|error| ssh(&error))?;
-    session.set_timeout(u32::try_from(CONNECT.as_millis()).expect("a small number") * 2);
-    // AES-GCM costs libssh2 six times what ChaCha20 costs (docs/adr/0002-packages.md).
-    let ciphers = "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr";
-    for direction in [MethodType::CryptCs, MethodType::CryptSc] {
-        session.method_pref(direction, ciphers).map_err(|error| ssh(&error))?;
-    }
-    session.set_tcp_stream(stream);
-    session.handshake().map_err(|error| ssh(&error))?;
-    check_key(&session, spec, keys)?;
-    authenticate(&session, &spec.ssh)?;
-    session.set_timeout(0);
-    session.set_keepalive(true, 10);
-    let mut host = Ssh::new(spec.name(), session, socket);
+    let mut host = Ssh::new(open(spec, keys)?, spec.clone(), keys.clone());
     if spec.ssh.user != "root" {
         let elevation = elevate(&host, &spec.ssh)?;
         host.elevate(elevation);
     }
     Ok(Box::new(host))
+}
+
+/// Makes a session with a host, through those that are on the way.
+pub(super) fn open(spec: &HostSpec, keys: &Keys) -> Result<Link, HostFailure> {
+    let (host, ssh_spec) = (spec.name(), &spec.ssh);
+    let wire = if ssh_spec.jump.is_empty() {
+        tcp(SocketAddr::new(spec.address, ssh_spec.port), ssh_spec)?
+    } else {
+        let _turn = keys.on_the_way.lock().expect("no holder panics");
+        through(&ssh_spec.jump, (&host, ssh_spec.port), ssh_spec, keys)?
+    };
+    session(wire, &host, ssh_spec, keys)
+}
+
+/// Makes a wire to `target` that goes through a chain of hosts.
+fn through(chain: &[Jump], target: (&str, u16), spec: &SshSpec, keys: &Keys) -> Result<Wire, HostFailure> {
+    let Some((last, before)) = chain.split_last() else {
+        let address =
+            (target.0, target.1).to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(
+                || HostFailure::Connection(format!("cannot be made: `{}` has no address", target.0)),
+            )?;
+        return tcp(address, spec);
+    };
+    let via = |failure: HostFailure| match failure {
+        failure @ HostFailure::Via { .. } => failure,
+        failure => HostFailure::Via { via: last.to_string(), failure: Box::new(failure) },
+    };
+    let user = last.user.clone().unwrap_or_else(|| spec.user.clone());
+    let own = SshSpec { user, port: last.port, jump: Vec::new(), ..spec.clone() };
+    let wire = through(before, (&last.host, last.port), &own, keys).map_err(via)?;
+    let Link { session, socket } = session(wire, &last.host, &own, keys).map_err(via)?;
+    let channel = session.channel_direct_tcpip(target.0, target.1, None).map_err(|error| {
+        via(HostFailure::Connection(format!(
+            "to {}:{} cannot be made from there: {}",
+            target.0,
+            target.1,
+            error.message()
+        )))
+    })?;
+    wire::tunnel(session, socket, channel).map_err(|error| via(broken(&error)))
+}
+
+fn broken(error: &io::Error) -> HostFailure {
+    HostFailure::Connection(format!("cannot be set up: {error}"))
+}
+
+fn tcp(address: SocketAddr, spec: &SshSpec) -> Result<Wire, HostFailure> {
+    let stream = TcpStream::connect_timeout(&address, spec.connect)
+        .map_err(|error| unreachable(&error, address.port()))?;
+    stream.set_nodelay(true).map_err(|error| broken(&error))?;
+    let gone = u32::try_from(spec.gone.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(&stream, gone).map_err(|error| broken(&error.into()))?;
+    Ok(Wire::Tcp(stream))
+}
+
+/// Shakes hands over a wire: the host's key, then the user.
+fn session(wire: Wire, host: &str, spec: &SshSpec, keys: &Keys) -> Result<Link, HostFailure> {
+    let socket = wire.try_clone().map_err(|error| broken(&error))?;
+    let mut session = Session::new().map_err(|error| ssh(&error))?;
+    session.set_timeout(u32::try_from(spec.connect.as_millis()).unwrap_or(u32::MAX / 2) * 2);
+    // AES-GCM costs libssh2 six times what ChaCha20 costs (docs/adr/0002-packages.md).
+    let ciphers = "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr";
+    for direction in [MethodType::CryptCs, MethodType::CryptSc] {
+        session.method_pref(direction, ciphers).map_err(|error| ssh(&error))?;
+    }
+    session.set_tcp_stream(wire);
+    session.handshake().map_err(|error| ssh(&error))?;
+    check_key(&session, (host, spec.port), keys)?;
+    authenticate(&session, spec)?;
+    session.set_timeout(0);
+    session.set_keepalive(true, 10);
+    Ok(Link { session, socket })
 }
 
 fn unreachable(error: &io::Error, port: u16) -> HostFailure {
@@ -87,21 +137,24 @@ pub(super) fn ssh(error: &ssh2::Error) -> HostFailure {
     HostFailure::Connection(format!("broke off: {}", error.message()))
 }
 
-fn check_key(session: &Session, spec: &HostSpec, keys: &Keys) -> Result<(), HostFailure> {
+fn check_key(session: &Session, (host, port): (&str, u16), keys: &Keys) -> Result<(), HostFailure> {
     let (key, kind) =
         session.host_key().ok_or_else(|| HostFailure::Connection("gave no host key".to_owned()))?;
-    let (host, port) = (spec.name(), spec.ssh.port);
     if let Some(strict) = &keys.strict {
-        return match look_up(session, strict, &host, spec.ssh.port, key)? {
+        return match look_up(session, strict, host, port, key)? {
             CheckResult::Match => Ok(()),
-            CheckResult::Mismatch => Err(HostFailure::KeyChanged { known_hosts: strict.clone(), port }),
+            CheckResult::Mismatch => {
+                Err(HostFailure::KeyChanged { known_hosts: strict.clone(), pinned: false, port })
+            }
             _ => Err(HostFailure::KeyUnknown { known_hosts: strict.clone(), port }),
         };
     }
     let _writing = keys.writing.lock().expect("no holder panics");
-    match look_up(session, &keys.known_hosts, &host, spec.ssh.port, key)? {
+    match look_up(session, &keys.known_hosts, host, port, key)? {
         CheckResult::Match => Ok(()),
-        CheckResult::Mismatch => Err(HostFailure::KeyChanged { known_hosts: keys.known_hosts.clone(), port }),
+        CheckResult::Mismatch => {
+            Err(HostFailure::KeyChanged { known_hosts: keys.known_hosts.clone(), pinned: true, port })
+        }
         _ if !keys.pin => Ok(()),
         _ => {
             let mut known = session.known_hosts().map_err(|error| ssh(&error))?;
@@ -110,8 +163,8 @@ fn check_key(session: &Session, spec: &HostSpec, keys: &Keys) -> Result<(), Host
                     .read_file(&keys.known_hosts, KnownHostFileKind::OpenSSH)
                     .map_err(|error| ssh(&error))?;
             }
-            let name = format!("[{host}]:{}", spec.ssh.port);
-            known.add(&name, key, &host, kind.into()).map_err(|error| ssh(&error))?;
+            let name = format!("[{host}]:{port}");
+            known.add(&name, key, host, kind.into()).map_err(|error| ssh(&error))?;
             known.write_file(&keys.known_hosts, KnownHostFileKind::OpenSSH).map_err(|error| ssh(&error))
         }
     }
@@ -142,8 +195,14 @@ fn authenticate(session: &Session, spec: &SshSpec) -> Result<(), HostFailure> {
     if offered.contains("publickey") {
         let passphrase = spec.passphrase.as_ref().map(ExposeSecret::expose_secret);
         for key in spec.keys.iter().filter(|key| key.exists()) {
-            if session.userauth_pubkey_file(&spec.user, None, key, passphrase).is_ok() {
-                return Ok(());
+            // As OpenSSH has it: a certificate stands beside its key.
+            let certificate = PathBuf::from(format!("{}-cert.pub", key.display()));
+            let certificate = certificate.exists().then_some(certificate);
+            let tries = certificate.as_deref().into_iter().map(Some).chain([None]);
+            for public in tries {
+                if session.userauth_pubkey_file(&spec.user, public, key, passphrase).is_ok() {
+                    return Ok(());
+                }
             }
             tried.push(format!("the key `{}` is refused", key.display()));
         }
@@ -188,7 +247,8 @@ fn elevate(host: &Ssh, spec: &SshSpec) -> Result<Elevation, HostFailure> {
             .unwrap_or("it says nothing")
             .to_owned(),
     };
-    let output = exec(host, "sudo -n true")?;
+    // Just as commands are run later: sudoers may allow no other.
+    let output = exec(host, "sudo -n /bin/sh -c true")?;
     if output.status == 0 {
         return Ok(Elevation::Sudo);
     }

@@ -87,3 +87,14 @@ pub fn kept(world: &World<'_>, name: Option<&str>, defaults: &Defaults) -> Resul
     let text = state::read(&world.clusters(), &name)?;
     clusterfile::parse("Clusterfile", &text, defaults).map_err(Error::Input)
 }
+
+/// Forgets the keys that a host of a cluster had. Returns the cluster's name and how many they were.
+///
+/// # Errors
+/// When there is no such cluster, or it is being worked on.
+pub fn forget_host_key(world: &World<'_>, name: Option<&str>, host: &str) -> Result<(String, usize)> {
+    let name = state::pick(&world.clusters(), name)?;
+    let state = State::open(&world.clusters(), &name)?;
+    let count = state.forget_key(host)?;
+    Ok((name, count))
+}

@@ -82,6 +82,7 @@ pub(super) struct SshDocument {
     #[serde(rename = "pkPasswd")]
     pub(super) pk_passwd: Option<String>,
     pub(super) port: Option<Spanned<String>>,
+    pub(super) jump: Option<Spanned<String>>,
     #[expect(dead_code, reason = "0.8 writes it; its passwords cannot be read back")]
     pub(super) encrypted: Option<bool>,
 }
