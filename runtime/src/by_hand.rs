@@ -142,6 +142,7 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
         kubeconfig: state.kubeconfig(),
         parallel: request.parallel,
         version: world.version,
+        secrets: Default::default(),
         sent: Mutex::default(),
         record: None,
     };

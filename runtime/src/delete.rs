@@ -141,6 +141,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         kubeconfig: state.kubeconfig(),
         parallel: request.parallel,
         version: world.version,
+        secrets: Default::default(),
         sent: Mutex::default(),
         record: None,
     };

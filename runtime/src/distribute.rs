@@ -8,6 +8,7 @@ mod survey;
 mod tree;
 
 pub(crate) use bundle::Bundles;
+pub(crate) use config::merge_value;
 pub(crate) use receive::receive;
 pub(crate) use survey::{Lack, survey};
 pub(crate) use tree::{HostTree, trees};

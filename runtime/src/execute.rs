@@ -3,6 +3,7 @@
 mod digest;
 mod guard;
 pub(crate) mod journal;
+mod kubernetes;
 mod lines;
 mod plugins;
 mod reach;
@@ -25,6 +26,7 @@ use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::facts::Facts;
 use crate::host::quote::quote;
 use crate::host::{Host, exec, failed, must};
+use crate::kubernetes::{API_PORT, API_SERVER};
 use crate::plan::{Action, RunPlan, Step};
 pub(crate) use digest::Digests;
 use guard::Guard;
@@ -72,6 +74,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) parallel: usize,
     pub(crate) version: &'a str,
+    /// What the control plane's hosts keep, while it is needed here.
+    pub(crate) secrets: kubernetes::Secrets,
     /// The bytes that went over the wire, by host.
     pub(crate) sent: Mutex<BTreeMap<String, u64>>,
     /// Where it is written down; a delete and a plugin by hand are not.
@@ -103,6 +107,12 @@ impl Crew<'_> {
             }
             Action::Kubeconfig => self.on_hosts(task, step, |member, _| self.fetch_kubeconfig(member)),
             Action::Remove { dir } => self.on_hosts(task, step, |member, _| remove(member, dir)),
+            Action::RegistryCertificate(registry) => self.registry_certificate(task, step, registry),
+            Action::Certificates { names } => self.certificates(task, step, names),
+            Action::Kubeadm { verb, documents } => self.on_hosts(task, step, |member, _| {
+                self.kubeadm(task, member, *verb, &documents[&member.name])
+            }),
+            Action::Ready { nodes } => self.wait_for_nodes(task, nodes),
         };
         match all(results) {
             Ok(_) => Ok(()),
@@ -224,19 +234,9 @@ impl Crew<'_> {
         step: &Step,
         (command, env): (&str, &BTreeMap<String, String>),
     ) -> std::result::Result<(), HostFailure> {
-        let task = task.child("host", member.name.clone(), None)?;
         let script = self.with_env(&member.name, env, command);
         let script = self.guard(step, &member.name).map_or(script.clone(), |guard| guard.wrap(&script));
-        let mut lines = Lines::default();
-        let output = member.host.run(&script, &mut std::io::empty(), &mut |stream, bytes| {
-            lines.take(bytes, stream, &mut |stream, line| task.output(stream, line));
-        })?;
-        lines.end(&mut |stream, line| task.output(stream, line));
-        if output.status != 0 {
-            return Err(failed(command, &output));
-        }
-        task.finish();
-        Ok(())
+        show(task, member, (command, &script), &mut std::io::empty())
     }
 
     /// The command behind the host's environment and what else it is given, exported.
@@ -254,10 +254,40 @@ impl Crew<'_> {
     fn fetch_kubeconfig(&self, member: &Member) -> std::result::Result<(), HostFailure> {
         let bytes = must(&*member.host, &format!("if [ -f {KUBECONFIG} ]; then cat {KUBECONFIG}; fi"))?;
         if !bytes.is_empty() {
-            write_atomic(&self.kubeconfig, &bytes, 0o600)?;
+            // The name that hosts have for the API server is not known on this machine.
+            let text = String::from_utf8_lossy(&bytes).replace(
+                &format!("https://{API_SERVER}:{API_PORT}"),
+                &format!("https://{}:{API_PORT}", bracketed(&member.name)),
+            );
+            write_atomic(&self.kubeconfig, text.as_bytes(), 0o600)?;
         }
         Ok(())
     }
+}
+
+/// Runs a script that must succeed, which is called `command`, and shows what it prints.
+fn show(
+    task: &Task,
+    member: &Member,
+    (command, script): (&str, &str),
+    stdin: &mut dyn std::io::Read,
+) -> std::result::Result<(), HostFailure> {
+    let task = task.child("host", member.name.clone(), None)?;
+    let mut lines = Lines::default();
+    let output = member.host.run(script, stdin, &mut |stream, bytes| {
+        lines.take(bytes, stream, &mut |stream, line| task.output(stream, line));
+    })?;
+    lines.end(&mut |stream, line| task.output(stream, line));
+    if output.status != 0 {
+        return Err(failed(command, &output));
+    }
+    task.finish();
+    Ok(())
+}
+
+/// An address as it stands in a URL.
+fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
 fn remove(member: &Member, dir: &str) -> std::result::Result<(), HostFailure> {

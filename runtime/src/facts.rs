@@ -23,6 +23,8 @@ pub struct Facts {
     pub machine_id: String,
     /// The free space where the image's root goes, in bytes.
     pub free: u64,
+    /// Whether it is a node of a cluster that this one's run did not make.
+    pub in_other_cluster: bool,
     /// The programs that are there, of those that are asked for.
     pub tools: BTreeSet<String>,
 }
@@ -39,6 +41,7 @@ echo "kernel=$(uname -r)"
 echo "machine_id=$(cat /etc/machine-id 2>/dev/null)"
 ( . /etc/os-release 2>/dev/null; echo "os=$ID $VERSION_ID" )
 echo "free=$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')"
+if [ -e /etc/kubernetes/kubelet.conf ] && [ ! -e "$1/kubeadm/begun" ]; then echo "other=1"; fi
 for tool in tar gzip zstd find xargs sha256sum openssl bash; do
     command -v $tool >/dev/null 2>&1 && echo "tool=$tool"
 done
@@ -79,6 +82,7 @@ fn parse(text: &str) -> Facts {
         kernel: value("kernel"),
         machine_id: value("machine_id"),
         free: value("free").parse::<u64>().unwrap_or_default() * 1024,
+        in_other_cluster: values.contains_key("other"),
         tools,
     }
 }

@@ -1,5 +1,6 @@
 //! Requests to the cluster's API server, by its kubeconfig. The only place here that is asynchronous.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,23 +59,49 @@ fn send(kubeconfig: &Path, request: &KubeRequest) -> Result<KubeReply, Error> {
     })
 }
 
+/// Returns what each node lacks to be ready, by its name: nothing, where it is.
+///
+/// # Errors
+/// As [`request`], or when the server says no.
+pub(crate) fn conditions(kubeconfig: &Path) -> Result<BTreeMap<String, String>, String> {
+    let nodes = list(kubeconfig, "/api/v1/nodes")?;
+    let state = |node: &Value| {
+        let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+        let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready");
+        match ready {
+            Some(condition) if condition["status"] == "True" => String::new(),
+            Some(condition) => condition["message"].as_str().unwrap_or("not ready").to_owned(),
+            None => "its kubelet has not reported".to_owned(),
+        }
+    };
+    Ok(nodes
+        .iter()
+        .map(|node| (node["metadata"]["name"].as_str().unwrap_or_default().to_owned(), state(node)))
+        .collect())
+}
+
 /// Returns the internal addresses of the nodes that have the labels.
 ///
 /// # Errors
 /// As [`request`], or when the server says no.
 pub(crate) fn nodes_with(kubeconfig: &Path, labels: &str) -> Result<Vec<String>, String> {
     let selector: String = url::form_urlencoded::byte_serialize(labels.as_bytes()).collect();
-    let path = format!("/api/v1/nodes?labelSelector={selector}");
-    let reply =
-        request(kubeconfig, &KubeRequest { method: "GET".to_owned(), path, ..KubeRequest::default() })?;
+    let nodes = list(kubeconfig, &format!("/api/v1/nodes?labelSelector={selector}"))?;
+    let addresses =
+        nodes.iter().flat_map(|node| node["status"]["addresses"].as_array().into_iter().flatten());
+    let internal = addresses.filter(|address| address["type"] == "InternalIP");
+    Ok(internal.filter_map(|address| address["address"].as_str().map(str::to_owned)).collect())
+}
+
+/// The items of a list.
+fn list(kubeconfig: &Path, path: &str) -> Result<Vec<Value>, String> {
+    let get = KubeRequest { method: "GET".to_owned(), path: path.to_owned(), ..KubeRequest::default() };
+    let reply = request(kubeconfig, &get)?;
     let body: Value = serde_json::from_str(&reply.body)
         .map_err(|error| format!("the API server's answer is no JSON: {error}"))?;
     if reply.status != 200 {
         let message = body["message"].as_str().unwrap_or("without a message");
         return Err(format!("the API server answered {}: {message}", reply.status));
     }
-    let nodes = body["items"].as_array().into_iter().flatten();
-    let addresses = nodes.flat_map(|node| node["status"]["addresses"].as_array().into_iter().flatten());
-    let internal = addresses.filter(|address| address["type"] == "InternalIP");
-    Ok(internal.filter_map(|address| address["address"].as_str().map(str::to_owned)).collect())
+    Ok(body["items"].as_array().cloned().unwrap_or_default())
 }

@@ -13,6 +13,7 @@ mod execute;
 pub mod facts;
 pub mod host;
 mod kube;
+mod kubernetes;
 pub mod plan;
 mod render;
 mod run;

@@ -2,6 +2,7 @@
 
 mod effects;
 mod file;
+mod kubernetes;
 mod remove;
 mod rest;
 mod run;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use effects::Effects;
 pub use file::PlanFile;
+pub(crate) use kubernetes::state_dir;
 pub(crate) use remove::{RemoveInput, remove};
 pub(crate) use rest::Done;
 pub(crate) use run::{RunInput, run};
@@ -93,6 +95,58 @@ pub enum Action {
         /// The folder.
         dir: String,
     },
+    /// Gives the hosts the certificate of the cluster's registry, and the first of them its key.
+    RegistryCertificate(RegistryNames),
+    /// Gives masters the cluster's certificates and kubeconfigs.
+    Certificates {
+        /// The names of each master's API server.
+        names: BTreeMap<String, Vec<String>>,
+    },
+    /// Has kubeadm make the control plane, or a host join.
+    Kubeadm {
+        /// Which.
+        verb: KubeadmVerb,
+        /// What kubeadm is told on each host; secrets stand in it when it is.
+        documents: BTreeMap<String, String>,
+    },
+    /// Waits until Kubernetes calls the hosts' nodes ready.
+    Ready {
+        /// The node's name of each host.
+        nodes: BTreeMap<String, String>,
+    },
+}
+
+/// What the cluster's registry is called, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryNames {
+    /// Its domain.
+    pub domain: String,
+    /// Its port.
+    pub port: u16,
+    /// The address of its host.
+    pub host: String,
+}
+
+/// What kubeadm does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KubeadmVerb {
+    /// Makes the control plane.
+    Init,
+    /// Has a master join.
+    JoinMaster,
+    /// Has a node join.
+    JoinNode,
+}
+
+impl KubeadmVerb {
+    /// The command's word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::JoinMaster | Self::JoinNode => "join",
+        }
+    }
 }
 
 /// Files and their bytes.
@@ -179,6 +233,24 @@ impl Step {
             }
             Action::Undo(spec) => writeln!(f, "  {}  {hosts}  ({} of {})", self.id, spec.kind, spec.file),
             Action::Remove { dir } => writeln!(f, "  {}  {hosts}\n    {dir}", self.id),
+            Action::RegistryCertificate(registry) => {
+                writeln!(f, "  {}  {hosts}\n    {}:{}", self.id, registry.domain, registry.port)
+            }
+            Action::Certificates { names } => {
+                writeln!(f, "  {}  {hosts}", self.id)?;
+                names.iter().try_for_each(|(host, names)| writeln!(f, "    {host}  {}", names.join(" ")))
+            }
+            Action::Kubeadm { verb, documents } => {
+                writeln!(f, "  {}  {hosts}", self.id)?;
+                documents.iter().try_for_each(|(host, document)| {
+                    writeln!(f, "    {host}  kubeadm {} --config", verb.word())?;
+                    document.lines().try_for_each(|line| writeln!(f, "      {line}"))
+                })
+            }
+            Action::Ready { nodes } => {
+                let nodes: Vec<&str> = nodes.values().map(String::as_str).collect();
+                writeln!(f, "  {}  {}", self.id, nodes.join(", "))
+            }
         }
     }
 }

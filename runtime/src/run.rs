@@ -13,6 +13,7 @@ use sealer_image::tree::NodeKind;
 use sealer_image::{Descriptor, Image, Platform, Reference, Store};
 use sealer_plugin::set::Loader;
 use sealer_plugin::{PluginSet, PluginSpec, Verb};
+use sealer_stdx::fs::At;
 use sealer_stdx::task::Task;
 use serde::Serialize;
 
@@ -23,6 +24,7 @@ use crate::distribute::{self, HostTree, Lack};
 use crate::error::{Error, InputError, Result};
 use crate::execute::journal::{Begun, Journal};
 use crate::execute::{Crew, Digests, Distribution, Member, Record, cluster};
+use crate::kubernetes::{self, Kubernetes};
 use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, RunPlan};
 
 pub(crate) use observe::log_in;
@@ -163,16 +165,29 @@ pub fn prepare<'a>(
         lacks.into_iter().enumerate().map(|(at, lack)| (by_host(at), lack)).collect();
     let sends: BTreeMap<String, Amount> =
         lacks.iter().map(|(host, lack)| (host.clone(), lack.amount(&trees[host].tree))).collect();
-    let text = |path: &str| {
+    let has_file = |path: &str| {
         let node = unpacked.tree.get(Path::new(path));
-        let is_file = matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }));
-        let bytes = is_file.then(|| fs::read(unpacked.dir.join(path)).unwrap_or_default());
+        matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }))
+    };
+    let text = |path: &str| {
+        let bytes = has_file(path).then(|| fs::read(unpacked.dir.join(path)).unwrap_or_default());
         bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     };
     let undone = undone(&plugins, &specs);
     let told = check::plans(task, (&spec, &members), &plugins, &specs, (&targets, &state))?;
+    let kubernetes = kubernetes::is_in(&has_file)
+        .then(|| {
+            observe::refuse_members_of_others(&members)?;
+            let own = &trees[&spec.first_master().name()].own;
+            let text = kubernetes::config_text(own, &unpacked.dir).at(&unpacked.dir)?;
+            let hostnames =
+                members.iter().map(|member| (member.name.clone(), member.facts.hostname.clone())).collect();
+            Kubernetes::read(&spec, &text, &hostnames)
+        })
+        .transpose()?;
     let planned = plan::run(&RunInput {
         spec: &spec,
+        kubernetes: kubernetes.as_ref(),
         digest: image.descriptor.digest().to_string(),
         text: &text,
         cmds: &image.sealer.cmds,
@@ -256,6 +271,7 @@ impl Prepared<'_> {
             kubeconfig: self.state.kubeconfig(),
             parallel: self.options.parallel,
             version: self.world.version,
+            secrets: Default::default(),
             sent: Mutex::default(),
             record: Some(Record { journal: &self.journal, digests, resumed: self.resumed }),
         };

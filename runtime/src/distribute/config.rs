@@ -61,7 +61,8 @@ fn merge(there: &[u8], data: &str) -> std::result::Result<String, String> {
     Ok(merged.join("---\n"))
 }
 
-fn merge_value(into: &mut Value, from: &Value) {
+/// Lays the values of one document over those of another.
+pub(crate) fn merge_value(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Mapping(into), Value::Mapping(from)) => {
             for (key, value) in from {

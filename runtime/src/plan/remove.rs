@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use sealer_plugin::{Phase, PluginSpec};
 
-use super::{Action, PhasePlan, PluginInput, RunPlan, Step, StepId, add, plugin_steps, step_id, target_key};
+use super::{
+    Action, PhasePlan, PluginInput, RunPlan, Step, StepId, add, kubernetes, plugin_steps, step_id, target_key,
+};
 use crate::cluster::ClusterSpec;
 use crate::host::quote::quote;
 
@@ -30,7 +32,8 @@ pub(crate) fn remove(input: &RemoveInput<'_>) -> RunPlan {
     let mut phases: Vec<PhasePlan> = Vec::new();
     let pre_clean = undo(input).into_iter().chain(plugins(Phase::PreClean)).collect();
     add(&mut phases, Phase::PreClean, pre_clean);
-    add(&mut phases, Phase::Clean, vec![clean]);
+    let leave = kubernetes::leave(input.spec, &clean.hosts);
+    add(&mut phases, Phase::Clean, vec![leave, clean]);
     add(&mut phases, Phase::PostClean, plugins(Phase::PostClean));
     add(&mut phases, Phase::Remove, vec![remove]);
     let image = input.spec.image.familiar();

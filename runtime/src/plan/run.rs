@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use sealer_plugin::Phase;
 
-use super::{Action, Amount, Effects, PluginInput, RunPlan, Step, add, plugin_steps};
+use super::{Action, Amount, Effects, PluginInput, RunPlan, Step, add, kubernetes, plugin_steps};
 use crate::cluster::ClusterSpec;
 use crate::host::quote::quote;
+use crate::kubernetes::Kubernetes;
 
 /// What a plan follows from.
 pub(crate) struct RunInput<'a> {
@@ -15,6 +16,8 @@ pub(crate) struct RunInput<'a> {
     pub(crate) digest: String,
     /// The text of a file of the image, by its path.
     pub(crate) text: &'a dyn Fn(&str) -> Option<String>,
+    /// The Kubernetes that the image brings, if any.
+    pub(crate) kubernetes: Option<&'a Kubernetes>,
     /// The image's commands and the values they are run with.
     pub(crate) cmds: &'a [String],
     pub(crate) args: BTreeMap<String, String>,
@@ -37,8 +40,17 @@ pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
     add(&mut phases, Phase::HostInit, host_init(input, &hosts));
     add(&mut phases, Phase::PreInit, plugins(Phase::PreInit));
     add(&mut phases, Phase::PreInstall, plugins(Phase::PreInstall));
-    add(&mut phases, Phase::Init, vec![kubeconfig.clone()]);
+    let (mut init, join) = match input.kubernetes {
+        Some(made) => {
+            let has_registry = (input.text)("scripts/init-registry.sh").is_some();
+            (kubernetes::init(input.spec, made, has_registry), kubernetes::join(input.spec, made))
+        }
+        None => (Vec::new(), Vec::new()),
+    };
+    init.push(kubeconfig.clone());
+    add(&mut phases, Phase::Init, init);
     add(&mut phases, Phase::PreJoin, plugins(Phase::PreJoin));
+    add(&mut phases, Phase::Join, join);
     add(&mut phases, Phase::PostJoin, plugins(Phase::PostJoin));
     add(&mut phases, Phase::PreGuest, plugins(Phase::PreGuest));
     let mut guest = guest(input, &first);
@@ -46,6 +58,7 @@ pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
         // A command of the image may have made the cluster that plugins ask next.
         guest.push(Step { id: "guest/kubeconfig".to_owned(), ..kubeconfig });
     }
+    guest.extend(input.kubernetes.map(kubernetes::ready));
     add(&mut phases, Phase::Guest, guest);
     add(&mut phases, Phase::PostInstall, plugins(Phase::PostInstall));
     RunPlan {
@@ -63,10 +76,12 @@ fn host_init(input: &RunInput<'_>, hosts: &[String]) -> Vec<Step> {
     let effects = Effects { permanent, ..Effects::of_script(&script) };
     let rootfs = quote(&input.spec.rootfs());
     let command = format!(
-        "cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker sea.hub 5000"
+        "cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker {} {}",
+        kubernetes::REGISTRY_DOMAIN,
+        kubernetes::REGISTRY_PORT,
     );
-    let action = Action::Exec { command, env: BTreeMap::new() };
-    vec![Step::new("host-init/init.sh", hosts.to_vec(), action).with(effects)]
+    let env = input.kubernetes.map(kubernetes::networks).unwrap_or_default();
+    vec![Step::new("host-init/init.sh", hosts.to_vec(), Action::Exec { command, env }).with(effects)]
 }
 
 fn guest(input: &RunInput<'_>, first: &[String]) -> Vec<Step> {

@@ -69,6 +69,18 @@ fn check(members: &[Member], image: &Image) -> Result<()> {
     if errors.is_empty() { Ok(()) } else { Err(Error::Hosts(errors)) }
 }
 
+/// Hosts that are nodes of another cluster would lose it.
+pub(super) fn refuse_members_of_others(members: &[Member]) -> Result<()> {
+    let others = members.iter().filter(|member| member.facts.in_other_cluster);
+    let errors: Vec<HostError> = others
+        .map(|member| {
+            let message = "the host is a node of another cluster: it has `/etc/kubernetes/kubelet.conf`";
+            HostFailure::Unfit(message.to_owned()).on(&member.name)
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::Hosts(errors)) }
+}
+
 fn survey(spec: &ClusterSpec, member: &Member, tree: &HostTree) -> std::result::Result<Lack, HostFailure> {
     let dir = spec.data_dir();
     let lack = distribute::survey(&*member.host, &dir, &tree.tree, &member.facts)?;

@@ -1,0 +1,241 @@
+//! What makes a cluster: certificates, kubeadm, and waiting for nodes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sealer_stdx::task::Task;
+use secrecy::ExposeSecret;
+
+use super::{Crew, Member, show};
+use crate::error::{HostError, HostFailure};
+use crate::host::quote::quote;
+use crate::kube;
+use crate::kubernetes::pki::{AUTHORITIES, DIR, Signer};
+use crate::kubernetes::{Authority, CA_HASH, FileOut, Node, TOKEN, Token, get, put};
+use crate::plan::{KubeadmVerb, RegistryNames, Step, state_dir};
+
+/// How long nodes may take to become ready, and how often they are looked at.
+const READY_PATIENCE: Duration = Duration::from_secs(300);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// The files by which Kubernetes signs what pods know themselves with; kubeadm makes them.
+const SERVICE_ACCOUNT: [(&str, u32); 2] =
+    [("/etc/kubernetes/pki/sa.key", 0o600), ("/etc/kubernetes/pki/sa.pub", 0o644)];
+/// Whose certificate the registry has.
+const REGISTRY_AUTHORITY: &str = "sealer registry";
+
+type Result<T> = std::result::Result<T, HostFailure>;
+
+/// What is held in memory for the length of a run, and only there.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    authority: Mutex<Option<Arc<Authority>>>,
+    token: Mutex<Option<Arc<Token>>>,
+}
+
+impl Crew<'_> {
+    /// The cluster's authorities: the first master's; made, where it has none.
+    fn authority(&self) -> Result<Arc<Authority>> {
+        let mut kept = self.secrets.authority.lock().expect("no holder panics");
+        if let Some(authority) = &*kept {
+            return Ok(Arc::clone(authority));
+        }
+        let pairs = AUTHORITIES.map(|(file, _)| (format!("{DIR}/{file}.crt"), format!("{DIR}/{file}.key")));
+        let paths: Vec<String> = pairs.iter().flat_map(|(one, other)| [one.clone(), other.clone()]).collect();
+        let there = get(&*self.first().host, &paths)?;
+        let text = |path: &String| there.get(path).cloned().unwrap_or_default();
+        let authority = match there.len() {
+            0 => Authority::make(),
+            _ => Authority::load(&pairs.map(|(certificate, key)| (text(&certificate), text(&key)))),
+        };
+        let authority = Arc::new(authority.map_err(|error| {
+            HostFailure::Unfit(format!("the authorities in `{DIR}` are not sealer's, or not whole: {error}"))
+        })?);
+        *kept = Some(Arc::clone(&authority));
+        Ok(authority)
+    }
+
+    /// A token that the API server knows: made when the first host wants one.
+    fn token(&self) -> Result<Arc<Token>> {
+        let mut kept = self.secrets.token.lock().expect("no holder panics");
+        if let Some(token) = &*kept {
+            return Ok(Arc::clone(token));
+        }
+        let token = Token::make(&self.kubeconfig).map_err(|reason| {
+            HostFailure::Unfit(format!("no token can be made by which hosts join: {reason}"))
+        })?;
+        Ok(Arc::clone(kept.insert(Arc::new(token))))
+    }
+
+    fn first(&self) -> &Member {
+        let first = self.spec.first_master().name();
+        self.members.iter().find(|member| member.name == first).expect("the first master takes part")
+    }
+
+    pub(super) fn certificates(
+        &self,
+        task: &Task,
+        step: &Step,
+        names: &BTreeMap<String, Vec<String>>,
+    ) -> Vec<std::result::Result<(), HostError>> {
+        let first = self.first().name.clone();
+        if let Err(failure) = self.authority() {
+            return vec![Err(failure.on(&first))];
+        }
+        self.on_hosts(task, step, |member, _| {
+            let master = Node { address: member.name.clone(), name: member.facts.hostname.to_lowercase() };
+            let files =
+                self.authority()?.files(&master, &names[&member.name]).map_err(|error| unsigned(&error))?;
+            put(&*member.host, &files)
+        })
+    }
+
+    /// The registry's certificate is its own authority's, which its host keeps beside it.
+    pub(super) fn registry_certificate(
+        &self,
+        task: &Task,
+        step: &Step,
+        registry: &RegistryNames,
+    ) -> Vec<std::result::Result<(), HostError>> {
+        let on_first = |failure: HostFailure| vec![Err(failure.on(&registry.host))];
+        let authority = match self.registry_files(registry) {
+            Ok(authority) => authority,
+            Err(failure) => return on_first(failure),
+        };
+        let trust = format!("/etc/docker/certs.d/{0}:{1}/{0}.crt", registry.domain, registry.port);
+        self.on_hosts(task, step, |member, _| {
+            put(&*member.host, &[FileOut::new(trust.clone(), 0o644, authority.clone())])
+        })
+    }
+
+    /// Makes the registry's files where they are missing, and returns the authority's certificate.
+    fn registry_files(&self, registry: &RegistryNames) -> Result<String> {
+        let kept = format!("{}/certs", self.spec.data_dir());
+        let at = |name: &str| format!("{kept}/{name}");
+        let (authority, certificate, key) =
+            (at("ca.crt"), at(&format!("{}.crt", registry.domain)), at(&format!("{}.key", registry.domain)));
+        let first = &*self.first().host;
+        let mut there = get(first, &[authority.clone(), certificate.clone(), key.clone()])?;
+        if there.len() < 3 {
+            let signer = Signer::make(REGISTRY_AUTHORITY).map_err(|error| unsigned(&error))?;
+            let names = [registry.domain.clone(), registry.host.clone(), "127.0.0.1".to_owned()];
+            let signed = signer.server(&registry.domain, &names).map_err(|error| unsigned(&error))?;
+            there = [
+                (authority.clone(), signer.certificate().to_owned()),
+                (certificate.clone(), signed.certificate),
+                (key.clone(), signed.key),
+            ]
+            .into();
+            let files = there.iter().map(|(path, text)| FileOut::new(path.clone(), 0o600, text.clone()));
+            put(first, &files.collect::<Vec<_>>())?;
+        }
+        // Where the script contract has them: beside what the image brought.
+        let in_rootfs = |name: &str| format!("{}/certs/{}.{name}", self.spec.rootfs(), registry.domain);
+        let served = [("crt", 0o644, &certificate), ("key", 0o600, &key)];
+        put(
+            first,
+            &served.map(|(ending, mode, path)| FileOut::new(in_rootfs(ending), mode, there[path].clone())),
+        )?;
+        Ok(there[&authority].clone())
+    }
+
+    pub(super) fn kubeadm(
+        &self,
+        task: &Task,
+        member: &Member,
+        verb: KubeadmVerb,
+        document: &str,
+    ) -> Result<()> {
+        let mut document = document.to_owned();
+        if verb != KubeadmVerb::Init {
+            document = document
+                .replace(TOKEN, self.token()?.text().expose_secret())
+                .replace(CA_HASH, self.authority()?.digest());
+        }
+        if verb == KubeadmVerb::JoinMaster {
+            self.bring_service_account(member)?;
+        }
+        let script = script(&state_dir(self.spec), verb, &member.name);
+        let command = format!("kubeadm {}", verb.word());
+        show(task, member, (&command, &script), &mut document.as_bytes())
+    }
+
+    /// kubeadm makes this key on the first master, in a form that its joining masters take.
+    fn bring_service_account(&self, member: &Member) -> Result<()> {
+        let paths = SERVICE_ACCOUNT.map(|(path, _)| path.to_owned());
+        let there = get(&*self.first().host, &paths)?;
+        let files = SERVICE_ACCOUNT
+            .iter()
+            .filter_map(|(path, mode)| there.get(*path).map(|text| FileOut::new(*path, *mode, text.clone())));
+        put(&*member.host, &files.collect::<Vec<_>>())
+    }
+
+    /// Looks at nodes until Kubernetes calls all of them ready.
+    pub(super) fn wait_for_nodes(
+        &self,
+        task: &Task,
+        nodes: &BTreeMap<String, String>,
+    ) -> Vec<std::result::Result<(), HostError>> {
+        let begun = Instant::now();
+        loop {
+            let seen = kube::conditions(&self.kubeconfig);
+            let state_of = |node: &String| match &seen {
+                Ok(seen) => {
+                    seen.get(node).cloned().unwrap_or_else(|| "is not known to the API server".to_owned())
+                }
+                Err(reason) => reason.clone(),
+            };
+            let waiting: Vec<(&String, String)> = nodes
+                .iter()
+                .map(|(host, node)| (host, state_of(node)))
+                .filter(|(_, state)| !state.is_empty())
+                .collect();
+            if waiting.is_empty() {
+                return Vec::new();
+            }
+            if let Err(cancelled) = task.check() {
+                return vec![Err(HostFailure::from(cancelled).on(waiting[0].0))];
+            }
+            if begun.elapsed() > READY_PATIENCE {
+                let failed = waiting.into_iter().map(|(host, state)| {
+                    Err(HostFailure::Unfit(format!("the node does not become ready: {state}")).on(host))
+                });
+                return failed.collect();
+            }
+            thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+}
+
+/// Runs kubeadm with the document that comes on standard input; what goes wrong is told with the
+/// last words of the kubelet.
+fn script(state: &str, verb: KubeadmVerb, address: &str) -> String {
+    let flags = match verb {
+        KubeadmVerb::Init => "--skip-token-print --ignore-preflight-errors=SystemVerification",
+        KubeadmVerb::JoinMaster | KubeadmVerb::JoinNode => "--ignore-preflight-errors=SystemVerification",
+    };
+    // A master asks its own API server.
+    let then = match verb {
+        KubeadmVerb::JoinMaster => format!(
+            "hosts=$(sed 's/^[^ ]* apiserver\\.cluster\\.local$/{address} apiserver.cluster.local/' /etc/hosts) && printf '%s\\n' \"$hosts\" > /etc/hosts\n"
+        ),
+        KubeadmVerb::Init | KubeadmVerb::JoinNode => String::new(),
+    };
+    let user = match verb {
+        KubeadmVerb::JoinNode => "",
+        _ => "mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf /root/.kube/config\n",
+    };
+    format!(
+        "set -e\numask 077\nstate={}\nmkdir -p $state\ncat > $state/config.yaml\n\
+         if kubeadm {} --config $state/config.yaml {flags}; then :; else\n  status=$?\n  rm -f $state/config.yaml\n  \
+         journalctl -u kubelet -n 10 --no-pager -o cat >&2 || true\n  exit $status\nfi\n\
+         rm -f $state/config.yaml\n{then}{user}touch $state/done",
+        quote(state),
+        verb.word(),
+    )
+}
+
+fn unsigned(error: &rcgen::Error) -> HostFailure {
+    HostFailure::Unfit(format!("a certificate cannot be signed: {error}"))
+}

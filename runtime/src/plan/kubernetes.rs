@@ -1,0 +1,221 @@
+//! The steps that make a cluster of hosts with kubeadm, and take it away.
+//!
+//! As the original's 0.7 and 0.8: the registry on the first master, then the control plane there,
+//! further masters one after the other, all nodes at once.
+
+use std::collections::BTreeMap;
+
+use super::{Action, KubeadmVerb, RegistryNames, Step};
+use crate::cluster::ClusterSpec;
+use crate::host::quote::quote;
+use crate::kubernetes::{API_SERVER, Kubernetes, Node};
+
+/// The name of the cluster's registry on every host.
+pub(crate) const REGISTRY_DOMAIN: &str = "sea.hub";
+/// Its port.
+pub(crate) const REGISTRY_PORT: u16 = 5000;
+
+/// Where a host keeps how far it has come with kubeadm: `begun`, then `done`.
+pub(crate) fn state_dir(spec: &ClusterSpec) -> String {
+    format!("{}/kubeadm", spec.data_dir())
+}
+
+/// The probe of a host that kubeadm has come to its end on.
+fn done(spec: &ClusterSpec) -> String {
+    format!("[ -e {} ]", quote(&format!("{}/done", state_dir(spec))))
+}
+
+/// What the scripts of an image are told of the cluster's networks, in v0.9's words.
+pub(crate) fn networks(made: &Kubernetes) -> BTreeMap<String, String> {
+    [("SvcCIDR", made.documents.services()), ("PodCIDR", made.documents.pods())]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+/// The control plane on the first master, and what it needs.
+pub(crate) fn init(spec: &ClusterSpec, made: &Kubernetes, has_registry: bool) -> Vec<Step> {
+    let first = made.first();
+    let all = addresses(made.all());
+    let mut steps = vec![exec("init/clear", &all, clear(spec, made))];
+    if has_registry {
+        let names = RegistryNames {
+            domain: REGISTRY_DOMAIN.to_owned(),
+            port: REGISTRY_PORT,
+            host: first.address.clone(),
+        };
+        let action = Action::RegistryCertificate(names);
+        steps.push(Step::new("init/registry-certificate", all.clone(), action));
+        let rootfs = spec.rootfs();
+        let command = format!(
+            "cd {} && sh init-registry.sh {REGISTRY_PORT} {} {REGISTRY_DOMAIN}",
+            quote(&format!("{rootfs}/scripts")),
+            quote(&format!("{rootfs}/registry")),
+        );
+        steps.push(exec("init/registry", &addresses([first]), command));
+    }
+    steps.push(exec("init/names", &all, names(first, has_registry)));
+    let names = made.masters.iter().map(|master| (master.address.clone(), made.names_of(master)));
+    let action = Action::Certificates { names: names.collect() };
+    let certificates = Step::new("init/certificates", addresses(&made.masters), action);
+    steps.push(certificates.unless(done(spec)));
+    let policy = format!("{}/statics/audit-policy.yml", spec.rootfs());
+    let command = format!(
+        "if [ -f {0} ]; then mkdir -p /etc/kubernetes && cp -f {0} /etc/kubernetes/audit-policy.yml; fi",
+        quote(&policy)
+    );
+    steps.push(exec("init/statics", &addresses(&made.masters), command));
+    let document = made.documents.init(first, &made.names_of(first));
+    steps.push(kubeadm("init/kubeadm", KubeadmVerb::Init, [(first, document)]).unless(done(spec)));
+    steps
+}
+
+/// Further masters, one after the other, then all nodes.
+pub(crate) fn join(spec: &ClusterSpec, made: &Kubernetes) -> Vec<Step> {
+    let masters = made.masters.iter().skip(1).map(|master| {
+        let document = made.documents.join(master, true);
+        let id = format!("join/master-{}", master.address);
+        kubeadm(&id, KubeadmVerb::JoinMaster, [(master, document)]).unless(done(spec))
+    });
+    let mut steps: Vec<Step> = masters.collect();
+    if !made.nodes.is_empty() {
+        let documents = made.nodes.iter().map(|node| (node, made.documents.join(node, false)));
+        steps.push(kubeadm("join/nodes", KubeadmVerb::JoinNode, documents).unless(done(spec)));
+    }
+    steps
+}
+
+/// Waits for all nodes.
+pub(crate) fn ready(made: &Kubernetes) -> Step {
+    let nodes = made.all().map(|node| (node.address.clone(), node.name.clone())).collect();
+    Step::new("guest/ready", vec![made.first().address.clone()], Action::Ready { nodes })
+}
+
+/// Takes a host out of Kubernetes, whether or not the image has a script for that.
+pub(crate) fn leave(spec: &ClusterSpec, hosts: &[String]) -> Step {
+    let command = format!(
+        "if [ -e {}/begun ]; then\nif command -v kubeadm >/dev/null; then kubeadm reset phase cleanup-node --force \
+         >/dev/null 2>&1 || kubeadm reset --force >/dev/null 2>&1 || true; fi\n{}\n\
+         rm -rf /etc/docker/certs.d/{REGISTRY_DOMAIN}:*\nfi",
+        quote(&state_dir(spec)),
+        forget([API_SERVER, REGISTRY_DOMAIN]),
+    );
+    exec("clean/kubeadm", hosts, command)
+}
+
+/// What an attempt left that did not come to its end is taken away, and ours is begun.
+fn clear(spec: &ClusterSpec, made: &Kubernetes) -> String {
+    format!(
+        "state={}\nif [ -e $state/begun ] && [ ! -e $state/done ]; then kubeadm reset --force --cri-socket {} \
+         >/dev/null 2>&1 || true; fi\nmkdir -p $state && touch $state/begun",
+        quote(&state_dir(spec)),
+        quote(made.documents.socket()),
+    )
+}
+
+/// The names of registry and API server, on every host: until there is a balancer, on the first master.
+fn names(first: &Node, has_registry: bool) -> String {
+    let domains: &[&str] = if has_registry { &[API_SERVER, REGISTRY_DOMAIN] } else { &[API_SERVER] };
+    let lines = domains.iter().map(|domain| format!("{} {domain}", first.address)).collect::<Vec<_>>();
+    let has_all = lines
+        .iter()
+        .map(|line| format!("grep -qxF {} /etc/hosts", quote(line)))
+        .collect::<Vec<_>>()
+        .join(" && ");
+    let add = lines.iter().map(|line| format!(" {}", quote(line))).collect::<String>();
+    format!(
+        "if ! {{ {has_all}; }}; then\n{}\nprintf '%s\\n'{add} >> /etc/hosts\nfi",
+        forget(domains.iter().copied())
+    )
+}
+
+/// Takes names out of `/etc/hosts`, which may be a mount and is written in place.
+fn forget<'a>(domains: impl IntoIterator<Item = &'a str>) -> String {
+    let patterns: String =
+        domains.into_iter().map(|domain| format!(" -e ' {}$'", domain.replace('.', "\\."))).collect();
+    format!("rest=$(grep -v{patterns} /etc/hosts; true) && printf '%s\\n' \"$rest\" > /etc/hosts")
+}
+
+fn addresses<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<String> {
+    nodes.into_iter().map(|node| node.address.clone()).collect()
+}
+
+fn exec(id: &str, hosts: &[String], command: String) -> Step {
+    Step::new(id, hosts.to_vec(), Action::Exec { command, env: BTreeMap::new() })
+}
+
+fn kubeadm<'a>(id: &str, verb: KubeadmVerb, documents: impl IntoIterator<Item = (&'a Node, String)>) -> Step {
+    let documents: Vec<(String, String)> =
+        documents.into_iter().map(|(node, document)| (node.address.clone(), document)).collect();
+    let hosts = documents.iter().map(|(host, _)| host.clone()).collect();
+    Step::new(id, hosts, Action::Kubeadm { verb, documents: documents.into_iter().collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::clusterfile;
+    use crate::cluster::flags::Defaults;
+
+    const CLUSTERFILE: &str = "\
+apiVersion: sealer.cloud/v2
+kind: Cluster
+metadata: {name: demo}
+spec:
+  image: kubernetes:v1.20.2
+  hosts:
+  - {ips: [10.0.0.1, 10.0.0.2], roles: [master]}
+  - {ips: [10.0.0.3, 10.0.0.4], roles: [node]}
+";
+    const IMAGE: &str =
+        "apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nkubernetesVersion: v1.20.2\n";
+
+    fn made() -> (ClusterSpec, Kubernetes) {
+        let spec = clusterfile::parse("Clusterfile", CLUSTERFILE, &Defaults::default()).unwrap();
+        let names = ["1", "2", "3", "4"].map(|end| (format!("10.0.0.{end}"), format!("Host{end}")));
+        let made = Kubernetes::read(&spec, IMAGE, &names.into()).unwrap();
+        (spec, made)
+    }
+
+    #[test]
+    fn masters_join_one_after_the_other_then_all_nodes_at_once() {
+        let (spec, made) = made();
+        let mut steps = init(&spec, &made, true);
+        steps.extend(join(&spec, &made));
+        steps.push(ready(&made));
+        let told: Vec<(&str, String)> =
+            steps.iter().map(|step| (step.id.as_str(), step.hosts.join(" "))).collect();
+        let (all, masters) = ("10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4", "10.0.0.1 10.0.0.2");
+        let expected = [
+            ("init/clear", all),
+            ("init/registry-certificate", all),
+            ("init/registry", "10.0.0.1"),
+            ("init/names", all),
+            ("init/certificates", masters),
+            ("init/statics", masters),
+            ("init/kubeadm", "10.0.0.1"),
+            ("join/master-10.0.0.2", "10.0.0.2"),
+            ("join/nodes", "10.0.0.3 10.0.0.4"),
+            ("guest/ready", "10.0.0.1"),
+        ];
+        assert_eq!(told, expected.map(|(id, hosts)| (id, hosts.to_owned())));
+    }
+
+    #[test]
+    fn the_registry_is_begun_as_the_script_contract_says() {
+        let (spec, made) = made();
+        let steps = init(&spec, &made, true);
+        let Action::Exec { command, .. } = &steps[2].action else { panic!("{}", steps[2]) };
+        assert_eq!(
+            command,
+            "cd /var/lib/sealer/data/demo/rootfs/scripts && sh init-registry.sh 5000 \
+             /var/lib/sealer/data/demo/rootfs/registry sea.hub"
+        );
+    }
+
+    #[test]
+    fn nodes_are_called_what_hosts_call_themselves_in_lower_case() {
+        let (_, made) = made();
+        let names: Vec<&str> = made.all().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["host1", "host2", "host3", "host4"]);
+    }
+}
