@@ -2,7 +2,6 @@
 
 mod left;
 mod readme;
-mod registry;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +11,8 @@ use clap::Args;
 
 use crate::command::{self, Failure, Result};
 use crate::packages;
+use crate::registry::Registry;
 use crate::stage::Stage;
-use registry::Registry;
 
 /// How the demo's output is kept.
 #[derive(Debug, Args)]
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
 }
 
 /// The folder of the programs that were built, which we are one of.
-fn programs() -> Result<PathBuf> {
+pub(crate) fn programs() -> Result<PathBuf> {
     let own = std::env::current_exe().map_err(Failure::file(Path::new("xtask")))?;
     own.parent().map(Path::to_owned).ok_or_else(|| Failure::wrong("xtask stands in no folder"))
 }
@@ -71,7 +70,7 @@ fn prepare(stage: &Stage, programs: &Path) -> Result<()> {
     copy_file(&programs.join("liblist_nodes.so"), &plugin.join("list_nodes.so"))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).map_err(Failure::file(from))? {
         let path = entry.map_err(Failure::file(from))?.path();
         let target = to.join(path.file_name().unwrap_or_default());
@@ -80,7 +79,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn copy_file(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<()> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder).map_err(Failure::file(folder))?;
     fs::copy(from, to).map(|_| ()).map_err(Failure::file(from))

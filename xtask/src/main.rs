@@ -1,9 +1,11 @@
-//! The project's own commands: demo, test, bench.
+//! The project's own commands: demo, test, bench, lab.
 
 mod bench;
 mod command;
 mod demo;
+mod lab;
 mod packages;
+mod registry;
 mod stage;
 mod test;
 
@@ -26,6 +28,8 @@ enum Task {
     Bench(bench::BenchTask),
     /// Show the main job on real hosts, command by command
     Demo(demo::DemoArgs),
+    /// Install a real Kubernetes on hosts that boot systemd, ask it, and remove it
+    Lab(lab::LabArgs),
     /// Check format and lints, run every test, build the documentation
     Test,
 }
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Bench(task) => bench::run(&task),
         Task::Demo(args) => demo::run(&args),
+        Task::Lab(args) => lab::run(&args),
         Task::Test => test::run(),
     };
     match result {

@@ -34,6 +34,17 @@ pub(crate) const BENCH: [&str; 2] = ["sshpass", "zstd"];
 /// What the benchmark of images measures against.
 pub(crate) const IMAGE_PEERS: [&str; 3] = ["buildah", "skopeo", "umoci"];
 
+/// What the lab builds Kubernetes with, and makes hosts of.
+pub(crate) const LAB: [&str; 7] = [
+    "dpkg-dev",
+    "golang-1.19-go",
+    "golang-github-modern-go-reflect2-dev",
+    "mmdebstrap",
+    "skopeo",
+    "sshpass",
+    "systemd-container",
+];
+
 /// Packages with a service that nobody asked for, and its name.
 const SERVICES: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("openssh-server", "ssh")];
 

@@ -9,8 +9,11 @@ use std::process::{Child, Command, Stdio};
 use crate::command::{Failure, Result};
 
 /// Removes the hosts, then the folder, once its standard input is closed: whoever holds that has
-/// ended then, in whatever way.
-const JANITOR: &str = r#"cat > /dev/null; "$0" sandbox down > /dev/null; rm -rf "$1""#;
+/// ended then, in whatever way. Told to keep them, it does nothing.
+const JANITOR: &str = r#"[ "$(cat)" = keep ] || { eval "$2"; rm -rf "$1"; }"#;
+
+/// What removes the hosts of a sandbox: `$0` is `sealer`, `$1` the stage's folder.
+const SANDBOX: &str = r#""$0" sandbox down > /dev/null"#;
 
 /// A folder for state, an environment that leads there, and who cleans it up.
 pub(crate) struct Stage {
@@ -24,6 +27,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes the folder below another, named after what is played. `programs` is where `sealer` is.
     pub(crate) fn set(parent: &Path, name: &str, programs: &Path) -> Result<Self> {
+        Self::set_with(parent, name, programs, SANDBOX)
+    }
+
+    /// The same, with other hosts than a sandbox's: `down` is the shell's words that remove them.
+    pub(crate) fn set_with(parent: &Path, name: &str, programs: &Path, down: &str) -> Result<Self> {
         let dir = parent.join(format!("sealer-{name}-{}", std::process::id()));
         for name in ["home", "tmp"] {
             let path = dir.join(name);
@@ -31,7 +39,7 @@ impl Stage {
         }
         let (place, transcript) = (dir.join("home"), String::new());
         let mut janitor = Command::new("sh");
-        janitor.args(["-c", JANITOR]).arg(programs.join("sealer")).arg(&dir);
+        janitor.args(["-c", JANITOR]).arg(programs.join("sealer")).arg(&dir).arg(down);
         enter(&mut janitor, &dir, programs);
         // What the terminal sends to all of us when a person has seen enough must not end this one.
         janitor.current_dir("/").process_group(0).stdin(Stdio::piped());
@@ -95,6 +103,12 @@ impl Stage {
             return Err(Failure::Status { command: line.to_owned(), status });
         }
         Ok(self.transcript[begin..].to_owned())
+    }
+
+    /// Leaves everything as it is.
+    pub(crate) fn keep(mut self) -> Result<()> {
+        let mut told = self.janitor.stdin.take().expect("nobody has told it anything yet");
+        told.write_all(b"keep").map_err(Failure::file(&self.dir))
     }
 
     /// Removes everything, and returns what was shown.

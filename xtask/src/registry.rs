@@ -9,16 +9,16 @@ use crate::command::{self, Failure, Result};
 use crate::stage::Stage;
 
 /// Ended when it is dropped, or when we are.
-pub(super) struct Registry {
+pub(crate) struct Registry {
     process: Child,
-    pub(super) address: String,
-    pub(super) authority: PathBuf,
-    pub(super) user: String,
-    pub(super) password: String,
+    pub(crate) address: String,
+    pub(crate) authority: PathBuf,
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
 impl Registry {
-    pub(super) fn start(stage: &Stage) -> Result<Self> {
+    pub(crate) fn start(stage: &Stage) -> Result<Self> {
         let mut command = stage.command(&stage.programs().join("demo-registry"));
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let name = command::line(&command);

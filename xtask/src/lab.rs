@@ -1,0 +1,170 @@
+//! `cargo xtask lab`: a real Kubernetes, installed by `sealer run` on hosts that boot systemd and have
+//! no way out, asked by real traffic, and removed.
+
+mod build;
+mod check;
+mod hosts;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::command::{self, Failure, Result};
+use crate::demo::{copy, copy_file, programs};
+use crate::packages;
+use crate::registry::Registry;
+use crate::stage::Stage;
+use hosts::Hosts;
+
+/// The cluster that is made.
+#[derive(Debug, Args)]
+pub(crate) struct LabArgs {
+    /// How many masters
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    masters: u8,
+    /// How many nodes
+    #[arg(long, default_value_t = 1)]
+    nodes: u8,
+    /// Leave hosts and cluster as they are after the checks
+    #[arg(long)]
+    keep: bool,
+    /// Build what the lab needs, and end
+    #[arg(long)]
+    build: bool,
+    /// Where builds are kept [default: /var/cache/sealer-lab]
+    #[arg(long, value_name = "DIR", env = "SEALER_LAB_CACHE", hide_env = true)]
+    cache: Option<PathBuf>,
+}
+
+/// Password of the hosts.
+const PASSWORD: &str = "secret";
+/// The version that Debian's source makes.
+const VERSION: &str = "v1.20.2";
+/// Where builds are kept: outside `target/`, so that they outlive it.
+const CACHE: &str = "/var/cache/sealer-lab";
+
+/// Plays the scenario. What each step printed stands in `target/lab`.
+pub(crate) fn run(args: &LabArgs) -> Result<()> {
+    packages::need_root()?;
+    packages::ensure(&packages::LAB)?;
+    let cache = args.cache.clone().unwrap_or_else(|| PathBuf::from(CACHE));
+    let begun = Instant::now();
+    let parts = build::parts(&cache, VERSION)?;
+    if args.build {
+        println!("==> the lab's parts are in {}: {:.0?}", parts.dir.display(), begun.elapsed());
+        return Ok(());
+    }
+    command::step("build", command::cargo().args(["build", "--workspace"]))?;
+    let programs = programs()?;
+    let down = format!("bash {} down \"$1/hosts\"", hosts::script().display());
+    let stage = Stage::set_with(&cache, "lab", &programs, &down)?;
+    let dir = stage.dir().to_owned();
+    let output = command::root().join("target/lab");
+    let _ = fs::remove_dir_all(&output);
+    fs::create_dir_all(&output).map_err(Failure::file(&output))?;
+    let mut lab = Lab { stage, output, steps: Vec::new(), begun: Instant::now() };
+    let hosts = lab.play(args, &parts)?;
+    if args.keep {
+        println!("\n# Kept: {}", dir.display());
+        println!(
+            "# hosts {}; to remove them: bash {} down {}/hosts",
+            hosts.all().join(" "),
+            hosts::script().display(),
+            dir.display()
+        );
+        return lab.stage.keep();
+    }
+    lab.end(&dir, &hosts)
+}
+
+/// A lab that is played.
+struct Lab {
+    stage: Stage,
+    output: PathBuf,
+    steps: Vec<(String, Duration)>,
+    begun: Instant,
+}
+
+impl Lab {
+    /// Does a step by a command that is shown, and keeps what it printed.
+    fn step(&mut self, name: &str, line: &str) -> Result<String> {
+        let begun = Instant::now();
+        let shown = self.stage.show(line);
+        let time = begun.elapsed();
+        println!("# {name}: {:.1} seconds\n", time.as_secs_f64());
+        self.steps.push((name.to_owned(), time));
+        let printed = shown?;
+        let file = self.output.join(format!("{:02}-{}.log", self.steps.len(), name.replace(' ', "-")));
+        fs::write(&file, format!("$ {line}\n{printed}")).map_err(Failure::file(&file))?;
+        Ok(printed)
+    }
+
+    fn play(&mut self, args: &LabArgs, parts: &build::Parts) -> Result<Hosts> {
+        let up = Hosts::up_line(&self.stage, &parts.root, args.masters, args.nodes);
+        let hosts = Hosts::of(&self.step("hosts up", &up)?, args.masters)?;
+        self.prepare(parts)?;
+        let registry = Registry::start(&self.stage)?;
+        let authority = self.stage.place().join("ca.crt");
+        copy_file(&registry.authority, &authority)?;
+        let (at, trust) = (&registry.address, "--ca-file ~/ca.crt");
+        let (user, password) = (&registry.user, &registry.password);
+        self.step("parts", &format!("kubernetes/fetch.sh --from {}", parts.dir.display()))?;
+        self.step("build base image", &format!("sealer build -t kubernetes:{VERSION} kubernetes"))?;
+        let image = format!("{at}/kubernetes-post-install:{VERSION}");
+        self.step("build plugin image", &format!("sealer build -m lite -t {image} list_nodes"))?;
+        let login = format!("echo {password} | sealer login -u {user} --password-stdin {trust} {at}");
+        self.step("log in", &login)?;
+        self.step("push", &format!("sealer push {trust} {image}"))?;
+        self.step("forget images", &format!("sealer rmi kubernetes:{VERSION} {image}"))?;
+        let run = format!("sealer run {trust} {image} {} -p {PASSWORD}", hosts.flags());
+        let printed = self.step("run", &run)?;
+        check::names_are_printed(&printed, &hosts)?;
+        check::cluster(self, &hosts, parts)?;
+        if args.keep {
+            return Ok(hosts);
+        }
+        let delete = format!("sealer delete -a --force -p {PASSWORD}");
+        self.step("delete", &delete)?;
+        check::clean(self, &hosts)?;
+        self.step("run again", &run)?;
+        check::cluster(self, &hosts, parts)?;
+        self.step("delete again", &delete)?;
+        check::clean(self, &hosts)?;
+        Ok(hosts)
+    }
+
+    /// Lays out the two images' folders, as their authors have them.
+    fn prepare(&self, parts: &build::Parts) -> Result<()> {
+        let place = self.stage.place();
+        copy(&command::root().join("image/kubernetes"), &place.join("kubernetes"))?;
+        let (example, plugin) =
+            (command::root().join("plugin/examples/list_nodes"), place.join("list_nodes"));
+        copy_file(&example.join("list_nodes.yaml"), &plugin.join("list_nodes.yaml"))?;
+        copy_file(&self.stage.programs().join("liblist_nodes.so"), &plugin.join("list_nodes.so"))?;
+        let kubefile = fs::read_to_string(example.join("Kubefile")).map_err(Failure::file(&example))?;
+        let path = plugin.join("Kubefile");
+        fs::write(&path, kubefile.replace("v1.19.8", VERSION)).map_err(Failure::file(&path))?;
+        let path = place.join("web.yaml");
+        fs::copy(parts.scripts.join("web.yaml"), &path).map(|_| ()).map_err(Failure::file(&path))
+    }
+
+    fn end(self, dir: &Path, hosts: &Hosts) -> Result<()> {
+        let (steps, begun) = (self.steps, self.begun);
+        self.stage.clear()?;
+        let left = hosts::left(dir, hosts);
+        if !left.is_empty() {
+            return Err(Failure::wrong(format!("the lab left something behind:\n  {}", left.join("\n  "))));
+        }
+        let mut table = String::new();
+        for (name, time) in &steps {
+            let _ = writeln!(table, "  {:>7.1} s  {name}", time.as_secs_f64());
+        }
+        let total = begun.elapsed().as_secs_f64();
+        println!("# {total:.0} seconds, and nothing is left.\n{table}");
+        let file = self.output.join("times");
+        fs::write(&file, table).map_err(Failure::file(&file))
+    }
+}

@@ -1,0 +1,86 @@
+//! What proves a cluster: not that nodes are called ready, but traffic.
+
+use std::fs;
+
+use super::{Lab, VERSION, build, hosts::Hosts};
+use crate::command::{Failure, Result};
+
+/// How many pods answer.
+const PODS: usize = 4;
+
+/// Checks that the plugin printed the nodes of the cluster when it had been installed.
+pub(super) fn names_are_printed(printed: &str, hosts: &Hosts) -> Result<()> {
+    let network = hosts.masters[0].split('.').nth(2).unwrap_or_default();
+    for host in hosts.all() {
+        let name = format!("lab{network}-{}", host.rsplit('.').next().unwrap_or_default());
+        let told = printed.lines().any(|line| line.contains(&name));
+        wrong_unless(told, || format!("the plugin did not print the node {name}"))?;
+    }
+    Ok(())
+}
+
+/// Asks the cluster: nodes, a Deployment whose image only the offline registry has, its Service from
+/// every host, names from a pod, and that no packet left.
+pub(super) fn cluster(lab: &mut Lab, hosts: &Hosts, parts: &build::Parts) -> Result<()> {
+    let kubectl = format!(
+        "KUBECONFIG=$SEALER_ROOT/clusters/my-cluster/admin.conf {}",
+        parts.programs.join("kubectl").display()
+    );
+    let nodes = lab.step("nodes", &format!("{kubectl} get nodes -o wide --no-headers"))?;
+    let ready = nodes.lines().filter(|line| line.split_whitespace().nth(1) == Some("Ready")).count();
+    let count = hosts.all().len();
+    wrong_unless(ready == count && nodes.contains(VERSION), || {
+        format!("{ready} of {count} nodes are ready")
+    })?;
+    lab.step(
+        "deploy",
+        &format!("{kubectl} apply -f web.yaml && {kubectl} rollout status deployment/web --timeout=180s"),
+    )?;
+    let address =
+        lab.step("service", &format!("{kubectl} get service web -o jsonpath='{{.spec.clusterIP}}'"))?;
+    let address = address.trim();
+    let mut seen = std::collections::BTreeSet::new();
+    for host in hosts.all() {
+        let ask = format!("for i in $(seq 20); do curl -s --max-time 5 http://{address}/ || exit 1; done");
+        let answers = lab.step(&format!("ask from {host}"), &Hosts::ssh(&host, &ask))?;
+        let pods = answers.lines().filter_map(|line| line.split_whitespace().next());
+        seen.extend(pods.filter(|pod| pod.starts_with("web-")).map(str::to_owned));
+    }
+    wrong_unless(seen.len() == PODS, || format!("{} of {PODS} pods answered: {seen:?}", seen.len()))?;
+    let by_name =
+        format!("{kubectl} exec deployment/web -- /addons ask http://web.default.svc.cluster.local/ 20");
+    let answers = lab.step("ask by name from a pod", &by_name)?;
+    let right = answers.lines().filter(|line| line.starts_with("web-")).count();
+    wrong_unless(right == 20, || format!("{right} of 20 requests from a pod were answered"))?;
+    lab.step("pods", &format!("{kubectl} get pods -A -o wide"))?;
+    for host in hosts.all() {
+        let routes = lab.step(
+            &format!("routes of {host}"),
+            &Hosts::ssh(&host, "ip route show default; nstat -az IpOutNoRoutes IpForwDatagrams"),
+        )?;
+        wrong_unless(!routes.contains("default"), || format!("{host} has a way out"))?;
+    }
+    Ok(())
+}
+
+/// Looks for what a delete must not leave.
+pub(super) fn clean(lab: &mut Lab, hosts: &Hosts) -> Result<()> {
+    let look = "ls -d /var/lib/sealer /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/containerd/* \
+        /etc/containerd /etc/cni /opt/cni /usr/bin/kube* /usr/bin/containerd* /usr/bin/sealer-registry \
+        /etc/docker /root/.kube /run/containerd 2>/dev/null; \
+        pgrep -a \"kube|etcd|containerd|sealer-registry\"; \
+        grep -E \"containerd|kubelet|netns/cni\" /proc/mounts | grep -vE \"^[^ ]+ /var/lib/(containerd|kubelet|etcd) \"; \
+        iptables-save 2>/dev/null | grep -E \"KUBE|CNI\"; ip -o link | grep veth; ip route | grep via; \
+        grep -E \"apiserver.cluster.local|sea.hub\" /etc/hosts; systemctl --failed --no-legend; true";
+    for host in hosts.all() {
+        let left = lab.step(&format!("left on {host}"), &Hosts::ssh(&host, look))?;
+        let left = left.trim();
+        wrong_unless(left.is_empty(), || format!("left on {host}:\n{left}"))?;
+    }
+    let clusters = lab.stage.dir().join("sealer/clusters/my-cluster");
+    wrong_unless(fs::metadata(&clusters).is_err(), || format!("{} is still there", clusters.display()))
+}
+
+fn wrong_unless(right: bool, message: impl FnOnce() -> String) -> Result<()> {
+    if right { Ok(()) } else { Err(Failure::wrong(message())) }
+}
