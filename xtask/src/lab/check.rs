@@ -68,7 +68,7 @@ pub(super) fn clean(lab: &mut Lab, hosts: &Hosts) -> Result<()> {
     let look = "ls -d /var/lib/sealer /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/containerd/* \
         /etc/containerd /etc/cni /opt/cni /usr/bin/kube* /usr/bin/containerd* /usr/bin/sealer-registry \
         /etc/docker /root/.kube /run/containerd 2>/dev/null; \
-        pgrep -a \"kube|etcd|containerd|sealer-registry\"; \
+        pgrep -a \"kube|etcd|containerd|sealer-reg\"; \
         grep -E \"containerd|kubelet|netns/cni\" /proc/mounts | grep -vE \"^[^ ]+ /var/lib/(containerd|kubelet|etcd) \"; \
         iptables-save 2>/dev/null | grep -E \"KUBE|CNI\"; ip -o link | grep veth; ip route | grep via; \
         grep -E \"apiserver.cluster.local|sea.hub\" /etc/hosts; systemctl --failed --no-legend; true";
