@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) source_date_epoch: Option<u64>,
     /// The descriptor over which a script that is a plugin asks things.
     pub(crate) plugin_socket: Option<i32>,
+    /// Who runs the program, where: for others who want the same cluster.
+    pub(crate) who: String,
     task: Task,
 }
 
@@ -46,6 +48,7 @@ impl Settings {
                 .map_err(|error| Failure::internal("cannot tell where this program is").because(error))?,
             source_date_epoch: source_date_epoch()?,
             plugin_socket: env::var("SEALER_FD").ok().and_then(|text| text.parse().ok()),
+            who: who(),
             home,
             task: Task::root(observer, cancel),
         })
@@ -102,6 +105,13 @@ impl Settings {
 /// The platform that was asked for, else this machine's.
 pub(crate) fn platform(asked: Option<Platform>) -> Platform {
     asked.unwrap_or_else(Platform::host)
+}
+
+/// `ops@laptop, process 4711`.
+fn who() -> String {
+    let user = env::var("USER").unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()));
+    let machine = rustix::system::uname();
+    format!("{user}@{}, process {}", machine.nodename().to_string_lossy(), std::process::id())
 }
 
 fn is_set(name: &str) -> bool {

@@ -18,6 +18,7 @@ use crate::cluster::state::{self, State};
 use crate::error::{Error, Result};
 use crate::execute::Crew;
 use crate::host::Keys;
+use crate::lease::{Lease, Wanted};
 use crate::plan::{self, Action, PhasePlan, PluginInput, RunPlan, Step};
 use crate::run::{World, log_in, open_image, targets};
 
@@ -132,6 +133,16 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
     check::validate(&spec, &plugins, &documents, &targets, (request.parallel, world.version))?;
     let keys = Keys::new(state.known_hosts(), request.known_hosts, true);
     let members = log_in(&spec, &keys, request.parallel)?;
+    let seen = |host: &str| members.iter().find(|member| member.name == host);
+    let wanted = Wanted {
+        spec: &spec,
+        keys: &keys,
+        who: &world.who,
+        seen: &|host| seen(host).map(|member| member.facts.token),
+        force: false,
+    };
+    let of_cluster = matches!(request.hosts, Where::Cluster(..));
+    let lease = of_cluster.then(|| Lease::take(task, &wanted)).transpose()?;
     let plan = plan(&spec, &documents, &targets);
     let crew = Crew {
         spec: &spec,
@@ -144,6 +155,7 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
         version: world.version,
         secrets: Default::default(),
         sent: Mutex::default(),
+        lease,
         record: None,
     };
     crew.execute(task, &plan)?;

@@ -19,6 +19,7 @@ use crate::error::{Error, HostError, InputError, Result};
 use crate::execute::{Crew, Member};
 use crate::facts;
 use crate::host::{Keys, connect};
+use crate::lease::{Lease, Wanted};
 use crate::plan::{self, PluginInput, RemoveInput};
 use crate::run::{World, targets, undone};
 
@@ -132,6 +133,17 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     let said = BTreeMap::new();
     let input = PluginInput { specs: &specs, targets: &targets, said: &said, undone: &undone };
     let plan = plan::remove(&RemoveInput { spec: &full, hosts: &hosts, plugins: input, undo: &undo });
+    let seen = |host: &str| members.iter().find(|member| member.name == host);
+    let lease = Lease::take(
+        task,
+        &Wanted {
+            spec: &spec,
+            keys: &keys,
+            who: &world.who,
+            seen: &|host| seen(host).map(|member| member.facts.token),
+            force: request.force,
+        },
+    )?;
     let crew = Crew {
         spec: &full,
         members: &members,
@@ -143,6 +155,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         version: world.version,
         secrets: Default::default(),
         sent: Mutex::default(),
+        lease: Some(lease),
         record: None,
     };
     // From here on nothing that was done holds, also where the delete breaks off.

@@ -62,6 +62,30 @@ pub enum Error {
     /// A run of something else has not come to its end.
     #[error("the run of `{}` on cluster `{}` that began at {} is not finished, and this is another: {}", .0.image, .0.cluster, .0.at, .0.differs.join("; "))]
     Unfinished(Box<Unfinished>),
+    /// Another operator works on the cluster, from this machine or another.
+    #[error("cluster `{cluster}` is being worked on by {who} since {since}, says {host}")]
+    Held {
+        /// The cluster.
+        cluster: String,
+        /// The master that says so.
+        host: String,
+        /// Who.
+        who: String,
+        /// Since when, in RFC 3339.
+        since: String,
+    },
+    /// Another operator has worked on the cluster since its hosts were looked at.
+    #[error("another operator has worked on cluster `{cluster}` since its hosts were looked at")]
+    Overtaken {
+        /// The cluster.
+        cluster: String,
+    },
+    /// The masters were not heard from for so long that another may work on the cluster.
+    #[error("the right to work on cluster `{cluster}` was lost: a master was not heard from")]
+    LeaseLost {
+        /// The cluster.
+        cluster: String,
+    },
     /// The world is another than when a plan was made.
     #[error("what is to be done to cluster `{cluster}` is not what was planned any more")]
     Changed {

@@ -27,6 +27,7 @@ use crate::facts::Facts;
 use crate::host::quote::quote;
 use crate::host::{Host, exec, failed, must};
 use crate::kubernetes::{API_PORT, API_SERVER};
+use crate::lease::{Lease, fence};
 use crate::plan::{Action, RunPlan, Step};
 pub(crate) use digest::Digests;
 use guard::Guard;
@@ -78,6 +79,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) secrets: kubernetes::Secrets,
     /// The bytes that went over the wire, by host.
     pub(crate) sent: Mutex<BTreeMap<String, u64>>,
+    /// The right to change the cluster; a plugin by hand on hosts of no cluster has none.
+    pub(crate) lease: Option<Lease>,
     /// Where it is written down; a delete and a plugin by hand are not.
     pub(crate) record: Option<Record<'a>>,
 }
@@ -88,6 +91,7 @@ impl Crew<'_> {
         for phase in &plan.phases {
             let phase_task = task.child("phase", phase.phase.to_string(), None)?;
             for step in &phase.steps {
+                self.lease.as_ref().map_or(Ok(()), |lease| lease.check(&self.spec.name))?;
                 let step_task = phase_task.child("step", step.id.clone(), None)?;
                 self.perform(&step_task, phase.phase, step)?;
                 step_task.finish();
@@ -185,6 +189,11 @@ impl Crew<'_> {
         Some(Guard::new(&self.spec.data_dir(), &step.id, record.digests.of(step, host)))
     }
 
+    /// What keeps a host from doing what another operator does not want any more.
+    fn fence(&self) -> String {
+        self.lease.as_ref().map_or_else(String::new, |lease| fence(&self.spec.name, lease.token()))
+    }
+
     /// Writes down that a step was done on a host.
     fn note(&self, step: &Step, host: &str, how: How) -> std::result::Result<(), HostFailure> {
         let Some(record) = &self.record else { return Ok(()) };
@@ -235,7 +244,8 @@ impl Crew<'_> {
         (command, env): (&str, &BTreeMap<String, String>),
     ) -> std::result::Result<(), HostFailure> {
         let script = self.with_env(&member.name, env, command);
-        let script = self.guard(step, &member.name).map_or(script.clone(), |guard| guard.wrap(&script));
+        let script =
+            self.guard(step, &member.name).map_or(script.clone(), |guard| guard.wrap(&script, &self.fence()));
         show(task, member, (command, &script), &mut std::io::empty())
     }
 

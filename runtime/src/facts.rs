@@ -25,12 +25,14 @@ pub struct Facts {
     pub free: u64,
     /// Whether it is a node of a cluster that this one's run did not make.
     pub in_other_cluster: bool,
+    /// The token of who had the cluster's lease last; 0 where nobody had.
+    pub token: u64,
     /// The programs that are there, of those that are asked for.
     pub tools: BTreeSet<String>,
 }
 
 /// What a run cannot do without.
-const NEEDED: [&str; 6] = ["tar", "gzip", "find", "xargs", "sha256sum", "bash"];
+const NEEDED: [&str; 7] = ["tar", "gzip", "find", "xargs", "sha256sum", "bash", "flock"];
 
 const SCRIPT: &str = r#"
 dir=$1
@@ -42,7 +44,7 @@ echo "machine_id=$(cat /etc/machine-id 2>/dev/null)"
 ( . /etc/os-release 2>/dev/null; echo "os=$ID $VERSION_ID" )
 echo "free=$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')"
 if [ -e /etc/kubernetes/kubelet.conf ] && [ ! -e "$1/kubeadm/begun" ]; then echo "other=1"; fi
-for tool in tar gzip zstd find xargs sha256sum openssl bash; do
+for tool in tar gzip zstd find xargs sha256sum openssl bash flock; do
     command -v $tool >/dev/null 2>&1 && echo "tool=$tool"
 done
 true
@@ -50,7 +52,8 @@ true
 
 /// Reads the facts of a host. `dir` is the cluster's folder there.
 pub(crate) fn gather(host: &dyn Host, dir: &str) -> Result<Facts, HostFailure> {
-    let command = format!("set -- {}\n{SCRIPT}", quote(dir));
+    let last = crate::lease::LAST;
+    let command = format!("set -- {}\necho \"token=$({last})\"\n{SCRIPT}", quote(dir));
     let facts = parse(&String::from_utf8_lossy(&must(host, &command)?));
     let missing: Vec<&str> = NEEDED.into_iter().filter(|tool| !facts.tools.contains(*tool)).collect();
     if missing.is_empty() {
@@ -81,6 +84,7 @@ fn parse(text: &str) -> Facts {
         os: value("os"),
         kernel: value("kernel"),
         machine_id: value("machine_id"),
+        token: value("token").parse().unwrap_or_default(),
         free: value("free").parse::<u64>().unwrap_or_default() * 1024,
         in_other_cluster: values.contains_key("other"),
         tools,

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod host;
 mod kube;
 mod kubernetes;
+mod lease;
 pub mod plan;
 mod render;
 mod run;

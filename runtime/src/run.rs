@@ -24,7 +24,9 @@ use crate::distribute::{self, HostTree, Lack};
 use crate::error::{Error, InputError, Result};
 use crate::execute::journal::{Begun, Journal};
 use crate::execute::{Crew, Digests, Distribution, Member, Record, cluster};
+use crate::host::Keys;
 use crate::kubernetes::{self, Kubernetes};
+use crate::lease::{Lease, Wanted};
 use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, RunPlan};
 
 pub(crate) use observe::log_in;
@@ -43,6 +45,8 @@ pub struct World<'a> {
     pub loader: Loader,
     /// The version of sealer, which plugins are told.
     pub version: &'a str,
+    /// Who works here, as others who want the same cluster are told.
+    pub who: String,
 }
 
 impl World<'_> {
@@ -91,6 +95,7 @@ pub struct Prepared<'a> {
     options: RunOptions,
     state: State,
     plugins: PluginSet,
+    keys: Keys,
     members: Vec<Member>,
     distribution: Distribution,
     journal: Journal,
@@ -150,7 +155,8 @@ pub fn prepare<'a>(
     let state = State::open(&world.clusters(), &spec.name)?;
     let journal = state.journal()?;
     let unfinished = resume::unfinished(&said, &image, &options, (&state, &journal))?;
-    let observed = observe(task, &spec, &options, &state, (&image, &trees));
+    let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), !options.dry_run);
+    let observed = observe(task, &spec, &options, &keys, (&image, &trees));
     let (members, lacks) = match observed {
         Err(error) if state.is_new() => {
             state.remove()?;
@@ -216,6 +222,7 @@ pub fn prepare<'a>(
         options,
         state,
         plugins,
+        keys,
         members,
         distribution,
         journal,
@@ -273,6 +280,7 @@ impl Prepared<'_> {
             version: self.world.version,
             secrets: Default::default(),
             sent: Mutex::default(),
+            lease: self.lease(task)?,
             record: Some(Record { journal: &self.journal, digests, resumed: self.resumed }),
         };
         self.begin(&crew)?;
@@ -283,6 +291,22 @@ impl Prepared<'_> {
         }
         let sent = crew.sent.into_inner().expect("no holder panics");
         Ok(self.report(&sent))
+    }
+
+    /// Takes the right to do what was planned, and nothing else since.
+    fn lease(&self, task: &Task) -> Result<Option<Lease>> {
+        if self.plan.is_empty() {
+            return Ok(None);
+        }
+        let seen = |host: &str| self.members.iter().find(|member| member.name == host);
+        let wanted = Wanted {
+            spec: &self.spec,
+            keys: &self.keys,
+            who: &self.world.who,
+            seen: &|host| seen(host).map(|member| member.facts.token),
+            force: false,
+        };
+        Lease::take(task, &wanted).map(Some)
     }
 
     /// Puts on disk what is about to be done, before it is.

@@ -84,6 +84,7 @@ pub(super) fn world<T>(
         pull: &|task, reference| transfer::pull(task, store, &registry, reference, &Platform::host()),
         loader: Loader { program: settings.program.clone(), timeout: PLUGIN_TIMEOUT },
         version: env!("CARGO_PKG_VERSION"),
+        who: settings.who.clone(),
     })
 }
 

@@ -37,6 +37,12 @@ impl From<Error> for Failure {
                 ))
                 .hint("`--abandon` gives it up and does this one: what is done on the hosts stays as it is")
                 .hint(format!("`sealer delete -c {}` takes back what it did", unfinished.cluster)),
+            Error::Held { .. } => Self::new(Kind::Failed, message)
+                .hint("wait for it to end; a holder that is gone is passed over after 20 seconds"),
+            Error::Overtaken { .. } => {
+                Self::new(Kind::Failed, message).hint("run it again: it is planned anew")
+            }
+            Error::LeaseLost { .. } => Self::new(Kind::Hosts, message).hint(RESUME),
             Error::Changed { differs, .. } => differs
                 .iter()
                 .fold(Self::new(Kind::Failed, message), |failure, line| failure.details(&format!("  {line}")))

@@ -19,6 +19,7 @@ mod local;
 mod phases;
 mod plans;
 mod plugins;
+mod races;
 mod registries;
 mod sandbox;
 mod ssh;

@@ -25,12 +25,15 @@ impl Guard {
 
     /// A command that does `script` and keeps a record of its end. It holds a lock meanwhile, which
     /// nothing that it leaves behind inherits.
-    pub(crate) fn wrap(&self, script: &str) -> String {
+    ///
+    /// `fence` ends it before it begins where another operator has taken over.
+    pub(crate) fn wrap(&self, script: &str, fence: &str) -> String {
         let Self { dir, record, digest } = self;
         format!(
             r#"mkdir -p {dir} || exit
 exec 9>>{dir}/lock
-command -v flock >/dev/null && flock 9
+flock 9
+{fence}
 rm -f {record}
 (
 {script}
@@ -47,7 +50,7 @@ printf %s {digest} >{record}.new && sync {record}.new && mv {record}.new {record
         format!(
             r#"[ -e {dir}/lock ] || exit 1
 exec 9>>{dir}/lock
-command -v flock >/dev/null && flock 9
+flock 9
 [ "$(cat {record} 2>/dev/null)" = {digest} ]"#
         )
     }

@@ -6,7 +6,6 @@ use sealer_stdx::task::Task;
 
 use super::RunOptions;
 use crate::cluster::ClusterSpec;
-use crate::cluster::state::State;
 use crate::distribute::{self, HostTree, Lack};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::execute::Member;
@@ -18,12 +17,11 @@ pub(super) fn observe(
     task: &Task,
     spec: &ClusterSpec,
     options: &RunOptions,
-    state: &State,
+    keys: &Keys,
     (image, trees): (&Image, &[HostTree]),
 ) -> Result<(Vec<Member>, Vec<Lack>)> {
     let task = task.child("connect", format!("{} hosts", spec.hosts.len()), None)?;
-    let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), !options.dry_run);
-    let members = log_in(spec, &keys, options.parallel)?;
+    let members = log_in(spec, keys, options.parallel)?;
     check(&members, image)?;
     let pairs: Vec<(&Member, &HostTree)> = members.iter().zip(trees).collect();
     let lacks = fanout(options.parallel, pairs, |(member, tree): (&Member, &HostTree)| {
