@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{IsTerminal, Read, stdin};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use sealer_stdx::fs::At;
 use secrecy::SecretString;
 
 use crate::failure::{Failure, Kind};
+use crate::settings;
 
 /// Takes a password from a text, which may end in a line break.
 pub(crate) fn of_text(mut text: String) -> SecretString {
@@ -44,4 +46,32 @@ pub(crate) fn made_up() -> Result<SecretString, Failure> {
         .and_then(|mut random| random.read_exact(&mut bytes))
         .map_err(|error| Failure::internal("cannot make up a password").because(error))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+}
+
+/// Gets the secret that a Clusterfile refers to.
+///
+/// # Errors
+/// Why it cannot be had, as a phrase without the secret.
+pub(crate) fn referred(reference: &str) -> Result<SecretString, String> {
+    match reference.split_once(':') {
+        Some(("env", name)) => settings::variable(name)
+            .map(of_text)
+            .ok_or_else(|| format!("there is no environment variable `{name}`")),
+        Some(("file", file)) => {
+            fs::read_to_string(file).at(file).map(of_text).map_err(|error| error.to_string())
+        }
+        Some(("cmd", command)) => {
+            let output = Command::new("/bin/sh")
+                .args(["-c", command])
+                .stdin(Stdio::null())
+                .stderr(Stdio::inherit())
+                .output()
+                .map_err(|error| format!("`{command}` cannot be run: {error}"))?;
+            match output.status.success() {
+                true => Ok(of_text(String::from_utf8_lossy(&output.stdout).into_owned())),
+                false => Err(format!("`{command}` failed ({})", output.status)),
+            }
+        }
+        _ => Err(format!("`{reference}` refers to nothing")),
+    }
 }

@@ -114,6 +114,11 @@ fn who() -> String {
     format!("{user}@{}, process {}", machine.nodename().to_string_lossy(), std::process::id())
 }
 
+/// Returns an environment variable that the user named.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
 fn is_set(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| !value.is_empty())
 }

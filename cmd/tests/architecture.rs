@@ -40,6 +40,7 @@ const UNSAFE: &[&str] = &[
 const COMMANDS: &[&str] = &[
     "build/src/run.rs",
     "build/src/run/",
+    "cmd/src/secret.rs",
     "image/src/registry/helper.rs",
     "plugin/src/child/",
     "runtime/sandbox/src/",

@@ -68,12 +68,23 @@ pub struct SshSpec {
     pub keys: Vec<PathBuf>,
     /// The passphrase of the keys.
     pub passphrase: Option<SecretString>,
+    /// Where the Clusterfile says that the two come from: `env:NAME`, `file:PATH`, `cmd:COMMAND`.
+    pub references: References,
     /// The hosts on the way, the nearest first. The same keys and password are tried there.
     pub jump: Vec<Jump>,
     /// How long a connection may take to be made.
     pub connect: Duration,
     /// A host that acknowledges nothing for so long is gone.
     pub gone: Duration,
+}
+
+/// Where secrets are got from: kept with a cluster in their place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    /// The password.
+    pub password: Option<String>,
+    /// The passphrase of the keys.
+    pub passphrase: Option<String>,
 }
 
 impl Default for SshSpec {
@@ -84,6 +95,7 @@ impl Default for SshSpec {
             password: None,
             keys: Vec::new(),
             passphrase: None,
+            references: References::default(),
             jump: Vec::new(),
             connect: Duration::from_secs(15),
             gone: Duration::from_secs(45),

@@ -53,6 +53,7 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
         ssh_port: args.port.is_some(),
         ssh_jump: args.jump.is_some(),
         config: settings.ssh_config(),
+        secrets: Some(secret::referred),
         home: settings.home.clone(),
         ..Defaults::default()
     })

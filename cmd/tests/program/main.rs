@@ -24,4 +24,5 @@ mod registries;
 mod sandbox;
 mod ssh;
 mod sweep;
+mod traces;
 mod verbs;

@@ -8,10 +8,9 @@ use std::path::{Component, Path, PathBuf};
 
 use sealer_plugin::spec;
 use sealer_plugin::yaml::{self, documents};
-use secrecy::SecretString;
 use serde_saphyr::Spanned;
 
-use logins::Logins;
+use logins::{Logins, Secret};
 
 use documents::{ClusterBody, ClusterDocument, ConfigDocument, Header, SshDocument};
 
@@ -253,14 +252,29 @@ impl Reader<'_> {
                 None
             }
         });
-        let password = host.passwd.clone().or_else(|| cluster.passwd.clone()).filter(|text| !text.is_empty());
+        let said = &self.defaults.ssh;
+        let (password, passphrase) = (said.password.is_some(), said.passphrase.is_some());
+        let passwd = host.passwd.as_ref().or(cluster.passwd.as_ref()).filter(|_| !password);
+        let pk_passwd = host.pk_passwd.as_ref().or(cluster.pk_passwd.as_ref()).filter(|_| !passphrase);
         Logins {
             user: host.user.clone().or_else(|| cluster.user.clone()),
             port,
             jump,
-            password: password.map(SecretString::from),
+            password: self.secret(first, passwd),
             key: host.pk.clone().or_else(|| cluster.pk.clone()),
-            passphrase: host.pk_passwd.clone().or_else(|| cluster.pk_passwd.clone()).map(SecretString::from),
+            passphrase: self.secret(first, pk_passwd),
+        }
+    }
+
+    /// Gets a secret; flags that say it were asked before.
+    fn secret(&mut self, first: usize, text: Option<&Spanned<String>>) -> Option<Secret> {
+        let text = text.filter(|text| !text.value.is_empty())?;
+        match Secret::read(&text.value, self.defaults.secrets) {
+            Ok(secret) => Some(secret),
+            Err(message) => {
+                self.at(first, text, &message, None);
+                None
+            }
         }
     }
 

@@ -5,11 +5,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use sealer_image::Reference;
+use secrecy::SecretString;
 
 use super::hosts::Endpoint;
 use super::{ClusterSpec, Env, HostSpec, SshSpec, add_env};
 use crate::error::InputError;
 use crate::host::config::{self, SshConfig};
+
+/// Gets a secret by `env:NAME`, `file:PATH` or `cmd:COMMAND`, or says why it cannot, as a phrase.
+pub type GetSecret = fn(&str) -> Result<SecretString, String>;
 
 /// What a Clusterfile leaves open, as flags say it.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +30,8 @@ pub struct Defaults {
     pub config: SshConfig,
     /// The person's home folder, for the keys that it names.
     pub home: Option<PathBuf>,
+    /// Gets the secret that a reference names; without it a reference is refused.
+    pub secrets: Option<GetSecret>,
     /// Added to the cluster's environment.
     pub env: Vec<(String, String)>,
     /// Added to the arguments of `CMD`.

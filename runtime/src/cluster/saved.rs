@@ -40,6 +40,7 @@ struct Group {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Ssh {
     user: String,
     port: String,
@@ -47,9 +48,13 @@ struct Ssh {
     pk: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jump: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passwd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pk_passwd: Option<String>,
 }
 
-/// Writes a cluster as a Clusterfile without passwords and passphrases.
+/// Writes a cluster as a Clusterfile. Of passwords and passphrases it has the references only.
 pub(crate) fn write(spec: &ClusterSpec) -> String {
     let document = Document {
         api_version: "sealer.cloud/v2",
@@ -94,6 +99,8 @@ fn group(spec: &ClusterSpec, host: &HostSpec) -> Group {
             port: host.ssh.port.to_string(),
             pk: host.ssh.keys.first().map(|key| key.display().to_string()),
             jump: chain(&host.ssh.jump),
+            passwd: host.ssh.references.password.clone(),
+            pk_passwd: host.ssh.references.passphrase.clone(),
         },
     }
 }

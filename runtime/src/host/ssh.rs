@@ -1,11 +1,14 @@
 //! Logging in by SSH: connection, host key, user.
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::net::sockopt;
+use sealer_stdx::fs::At;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
@@ -165,7 +168,10 @@ fn check_key(session: &Session, (host, port): (&str, u16), keys: &Keys) -> Resul
             }
             let name = format!("[{host}]:{port}");
             known.add(&name, key, host, kind.into()).map_err(|error| ssh(&error))?;
-            known.write_file(&keys.known_hosts, KnownHostFileKind::OpenSSH).map_err(|error| ssh(&error))
+            let aside = keys.known_hosts.with_extension("new");
+            known.write_file(&aside, KnownHostFileKind::OpenSSH).map_err(|error| ssh(&error))?;
+            fs::set_permissions(&aside, Permissions::from_mode(0o600)).at(&aside)?;
+            Ok(fs::rename(&aside, &keys.known_hosts).at(&keys.known_hosts)?)
         }
     }
 }

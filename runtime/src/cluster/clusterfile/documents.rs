@@ -77,10 +77,10 @@ pub(super) struct HostDocument {
 #[serde(deny_unknown_fields)]
 pub(super) struct SshDocument {
     pub(super) user: Option<String>,
-    pub(super) passwd: Option<String>,
+    pub(super) passwd: Option<Spanned<String>>,
     pub(super) pk: Option<PathBuf>,
     #[serde(rename = "pkPasswd")]
-    pub(super) pk_passwd: Option<String>,
+    pub(super) pk_passwd: Option<Spanned<String>>,
     pub(super) port: Option<Spanned<String>>,
     pub(super) jump: Option<Spanned<String>>,
     #[expect(dead_code, reason = "0.8 writes it; its passwords cannot be read back")]

@@ -4,17 +4,38 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::cluster::flags::Defaults;
-use crate::cluster::{Jump, SshSpec};
+use crate::cluster::flags::{Defaults, GetSecret};
+use crate::cluster::{Jump, References, SshSpec};
 
 /// What the file says; the rest is left to flags and to `~/.ssh/config`.
 pub(super) struct Logins {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) jump: Option<Vec<Jump>>,
-    pub(super) password: Option<SecretString>,
+    pub(super) password: Option<Secret>,
     pub(super) key: Option<PathBuf>,
-    pub(super) passphrase: Option<SecretString>,
+    pub(super) passphrase: Option<Secret>,
+}
+
+/// A secret, and the reference that it was got by.
+#[derive(Clone)]
+pub(super) struct Secret {
+    pub(super) value: SecretString,
+    pub(super) from: Option<String>,
+}
+
+/// How a reference begins.
+const SOURCES: [&str; 3] = ["env:", "file:", "cmd:"];
+
+impl Secret {
+    /// Reads a secret of a Clusterfile, which may stand there itself.
+    pub(super) fn read(text: &str, get: Option<GetSecret>) -> Result<Self, String> {
+        if !SOURCES.iter().any(|source| text.starts_with(source)) {
+            return Ok(Self { value: text.to_owned().into(), from: None });
+        }
+        let get = get.ok_or_else(|| format!("`{text}` cannot be got here"))?;
+        Ok(Self { value: get(text)?, from: Some(text.to_owned()) })
+    }
 }
 
 impl Logins {
@@ -29,10 +50,19 @@ impl Logins {
             user: user.unwrap_or(below.user),
             port: port.unwrap_or(below.port),
             jump: jump.unwrap_or(below.jump),
-            password: below.password.or_else(|| self.password.clone()),
+            references: References {
+                password: from(self.password.as_ref(), below.password.as_ref()),
+                passphrase: from(self.passphrase.as_ref(), below.passphrase.as_ref()),
+            },
+            password: below.password.or_else(|| self.password.clone().map(|secret| secret.value)),
             keys: self.key.clone().map_or(below.keys, |key| vec![key]),
-            passphrase: below.passphrase.or_else(|| self.passphrase.clone()),
+            passphrase: below.passphrase.or_else(|| self.passphrase.clone().map(|secret| secret.value)),
             ..below
         }
     }
+}
+
+/// The reference of a secret that flags do not say.
+fn from(secret: Option<&Secret>, said: Option<&SecretString>) -> Option<String> {
+    secret.filter(|_| said.is_none()).and_then(|secret| secret.from.clone())
 }

@@ -1,0 +1,138 @@
+//! What a run leaves behind: no secret anywhere, and after a delete nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use sealer_sandbox::UpOptions;
+use sealer_testkit::{Registry, RegistryOptions};
+
+use crate::hosts::Room;
+use crate::kit::files;
+
+/// Words that stand nowhere else.
+const SSH_SECRET: &str = "canary-of-ssh-4f1c";
+const REGISTRY_SECRET: &str = "canary-of-registry-9b2e";
+
+fn holds(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|window| window == word.as_bytes())
+}
+
+/// The files below a folder that hold a secret. Docker's own configuration may hold the registry's.
+fn telling(dir: &Path) -> Vec<String> {
+    let all = files(dir).into_iter().filter(|file| {
+        let bytes = fs::read(file).unwrap_or_default();
+        holds(&bytes, SSH_SECRET) || holds(&bytes, REGISTRY_SECRET)
+    });
+    all.map(|file| file.strip_prefix(dir).unwrap().display().to_string()).collect()
+}
+
+/// The command lines and environments on this machine, hosts and all, that hold a secret now.
+fn told_by_processes() -> Vec<String> {
+    let mut told = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        for name in ["cmdline", "environ"] {
+            let bytes = fs::read(entry.path().join(name)).unwrap_or_default();
+            if holds(&bytes, SSH_SECRET) || holds(&bytes, REGISTRY_SECRET) {
+                told.push(String::from_utf8_lossy(&bytes).replace('\0', " "));
+            }
+        }
+    }
+    told
+}
+
+#[test]
+fn no_secret_is_on_any_disk_in_any_process_list_log_event_or_plan() {
+    let room = Room::of(&UpOptions { hosts: 2, masters: 1, password: SSH_SECRET, disk: None });
+    room.build_demo();
+    let user = &room.user;
+    let registry = Registry::start(RegistryOptions::secured("ops", REGISTRY_SECRET));
+    let (address, ca) = (registry.address().to_string(), registry.ca_file().unwrap().display().to_string());
+    let login = ["login", "-u", "ops", "--password-stdin", "--ca-file", &ca, &address];
+    assert_eq!(user.sealer_with_input(&login, REGISTRY_SECRET).code, Some(0));
+    let image = format!("{address}/demo:v1");
+    user.ok(&["tag", "demo:v1", &image]);
+    user.ok(&["push", "--ca-file", &ca, &image]);
+    user.ok(&["rmi", "demo:v1", &image]);
+    // The one file that may hold it is outside of all that is searched.
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    fs::write(&secret, format!("{SSH_SECRET}\n")).unwrap();
+    user.write(
+        "Clusterfile",
+        format!(
+            "apiVersion: sealer.cloud/v2\nkind: Cluster\nmetadata:\n  name: my-cluster\nspec:\n  image: {image}\n  ssh:\n    \
+             user: ops\n    passwd: file:{}\n  hosts:\n  - ips: [{}]\n    roles: [master]\n  - ips: [{}]\n    roles: [node]\n",
+            secret.display(),
+            room.address(0),
+            room.address(1)
+        ),
+    );
+    user.ok(&["plan", "--ca-file", &ca, "-o", "plan.json"]);
+    let args = ["--output", "json", "apply", "--ca-file", &ca, "--plan", "plan.json"];
+    let mut run = user.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut looks = 0;
+    while run.try_wait().unwrap().is_none() {
+        assert_eq!(told_by_processes(), Vec::<String>::new());
+        looks += 1;
+    }
+    let ended = run.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(looks > 3, "{looks} looks at the process list");
+    for printed in [&ended.stdout, &ended.stderr] {
+        assert!(!holds(printed, SSH_SECRET) && !holds(printed, REGISTRY_SECRET));
+    }
+    // The disks of the hosts, their logs, and all that is kept here.
+    let everything = user.path("");
+    assert_eq!(telling(&everything), Vec::<String>::new());
+    assert!(files(&everything).len() > 50);
+    let modes = files(&user.path("root/clusters")).into_iter().map(|file| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(file).unwrap().permissions().mode() & 0o077
+    });
+    assert_eq!(modes.max(), Some(0));
+    // What was kept says how the password is got: nothing has to be typed again.
+    user.ok(&["delete", "-a", "--force"]);
+}
+
+#[test]
+fn a_reference_that_leads_nowhere_is_told_with_its_line() {
+    let room = crate::kit::User::new();
+    let text = "apiVersion: sealer.cloud/v2\nkind: Cluster\nmetadata:\n  name: my-cluster\nspec:\n  image: demo:v1\n  ssh:\n    \
+                passwd: env:NO_SUCH_VARIABLE\n    pkPasswd: cmd:exit 3\n  hosts:\n  - ips: [10.0.0.1]\n    roles: [master]\n";
+    room.write("Clusterfile", text);
+    room.refused(
+        &["apply"],
+        3,
+        "error: 2 mistakes\n  Clusterfile:8: there is no environment variable `NO_SUCH_VARIABLE`\n  \
+         Clusterfile:9: `exit 3` failed (exit status: 3)\n",
+    );
+}
+
+/// What stands on a host's disk beyond what all hosts have: contents by path, but for logs.
+fn disk(room: &Room, host: usize) -> BTreeMap<String, Vec<u8>> {
+    let folder = room.user.path(&format!("sandbox/hosts/{}", room.hosts()[host].name));
+    let mut found = BTreeMap::new();
+    for part in ["upper", "data"] {
+        for file in files(&folder.join(part)) {
+            let name = file.strip_prefix(&folder).unwrap().display().to_string();
+            if !name.starts_with("upper/var/log/") {
+                found.insert(name, fs::read(&file).unwrap_or_default());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn after_a_delete_a_host_has_the_files_that_it_had_before() {
+    let room = Room::with(2);
+    room.build_demo();
+    let before = [disk(&room, 0), disk(&room, 1)];
+    room.run("demo:v1", &["-u", "ops"]);
+    let with = disk(&room, 0);
+    assert!(with.len() > before[0].len() + 5);
+    room.user.ok(&["delete", "-a", "--force", "-u", "ops", "-p", crate::hosts::PASSWORD]);
+    assert_eq!([disk(&room, 0), disk(&room, 1)], before);
+}
