@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
-    ApplyArgs, DeleteArgs, HostCommand, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs,
+    ApplyArgs, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, PlanArgs, ResumeArgs, RunArgs,
+    RunFlags, SshArgs,
 };
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,

@@ -15,7 +15,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("sealer-plugin-sdk", &["sealer-plugin-abi"]),
     ("sealer-plugin", &["sealer-plugin-abi", "sealer-plugin-sdk"]),
     ("sealer-build", &["sealer-image", "sealer-plugin", "sealer-stdx"]),
-    ("sealer-runtime", &["sealer-image", "sealer-plugin", "sealer-stdx"]),
+    ("sealer-agent", &[]),
+    ("sealer-runtime", &["sealer-agent", "sealer-image", "sealer-plugin", "sealer-stdx"]),
     ("sealer-sandbox", &[]),
     ("sealer-testkit", &[]),
     (
@@ -49,8 +50,9 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Where lines may be printed and the environment read, besides programs for developers.
-const PRINTS: &[&str] = &["cmd/src/render", "cmd/src/failure.rs", "cmd/src/commands/"];
-const ENVIRONMENT: &[&str] = &["cmd/src/settings.rs"];
+const PRINTS: &[&str] =
+    &["cmd/src/render", "cmd/src/failure.rs", "cmd/src/commands/", "runtime/agent/src/main.rs"];
+const ENVIRONMENT: &[&str] = &["cmd/src/settings.rs", "runtime/agent/src/main.rs"];
 
 const DEVELOPERS: &[&str] = &["testdata/kit/", "xtask/", "plugin/examples/"];
 

@@ -152,6 +152,7 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
         state: &state,
         kubeconfig: state.kubeconfig(),
         parallel: request.parallel,
+        bandwidth: 0,
         version: world.version,
         secrets: Default::default(),
         sent: Mutex::default(),

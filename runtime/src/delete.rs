@@ -152,6 +152,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         state: &state,
         kubeconfig: state.kubeconfig(),
         parallel: request.parallel,
+        bandwidth: 0,
         version: world.version,
         secrets: Default::default(),
         sent: Mutex::default(),

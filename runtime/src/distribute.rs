@@ -4,11 +4,14 @@
 mod bundle;
 mod config;
 mod receive;
+mod relay;
 mod survey;
 mod tree;
 
 pub(crate) use bundle::Bundles;
 pub(crate) use config::merge_value;
 pub(crate) use receive::receive;
+pub use relay::Distributor;
+pub(crate) use relay::{Relayed, Seat, Ways, relay, ways};
 pub(crate) use survey::{Lack, survey};
 pub(crate) use tree::{HostTree, trees};

@@ -258,6 +258,9 @@ pub enum HostFailure {
         /// What differs.
         detail: String,
     },
+    /// The agent on the host, or the work with it, gave up.
+    #[error("the agent gave up: {0}")]
+    Agent(String),
     /// A file of this machine could not be read.
     #[error(transparent)]
     Path(#[from] PathError),

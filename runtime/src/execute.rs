@@ -7,11 +7,11 @@ mod kubernetes;
 mod lines;
 mod plugins;
 mod reach;
+mod send;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::thread;
 
 use sealer_image::layer::Unpacked;
 use sealer_plugin::{Phase, PluginSet};
@@ -21,7 +21,7 @@ use sealer_stdx::task::Task;
 
 use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
-use crate::distribute::{Bundles, HostTree, Lack, receive, survey};
+use crate::distribute::{HostTree, Lack};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::facts::Facts;
 use crate::host::quote::quote;
@@ -35,6 +35,7 @@ use journal::{How, Journal};
 use lines::Lines;
 pub(crate) use plugins::{cluster, invocation};
 pub(crate) use reach::Reach;
+pub(crate) use send::Sent;
 
 /// How often a step goes on with a new connection.
 const TRIES: u32 = 3;
@@ -75,10 +76,12 @@ pub(crate) struct Crew<'a> {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) parallel: usize,
     pub(crate) version: &'a str,
+    /// The most bytes a second that each machine sends; 0 is no limit.
+    pub(crate) bandwidth: u64,
     /// What the control plane's hosts keep, while it is needed here.
     pub(crate) secrets: kubernetes::Secrets,
     /// The bytes that went over the wire, by host.
-    pub(crate) sent: Mutex<BTreeMap<String, u64>>,
+    pub(crate) sent: Mutex<BTreeMap<String, Sent>>,
     /// The right to change the cluster; a plugin by hand on hosts of no cluster has none.
     pub(crate) lease: Option<Lease>,
     /// Where it is written down; a delete and a plugin by hand are not.
@@ -105,7 +108,7 @@ impl Crew<'_> {
         let results = match &step.action {
             Action::Plugin { spec, .. } => return self.run_plugin(task, phase, step, spec),
             Action::Undo(spec) => return self.undo_plugin(task, phase, step, spec),
-            Action::Distribute { .. } => self.distribute(task, step),
+            Action::Distribute { ways, .. } => self.distribute(task, step, ways),
             Action::Exec { command, env } => {
                 self.on_hosts(task, step, |member, _| self.exec(task, member, step, (command, env)))
             }
@@ -210,32 +213,6 @@ impl Crew<'_> {
         all(cleared).map(|_| ()).map_err(Error::Hosts)
     }
 
-    fn distribute(&self, task: &Task, step: &Step) -> Vec<std::result::Result<(), HostError>> {
-        let Some(distribution) = self.distribution else { return Vec::new() };
-        let (source, scratch) = (distribution.unpacked.dir.clone(), distribution.scratch.clone());
-        thread::scope(|scope| {
-            let bundles = Bundles::new(scope, source, scratch);
-            self.on_hosts(task, step, |member, again| {
-                let tree = &distribution.trees[&member.name];
-                let dir = self.spec.data_dir();
-                // What arrived before the connection was lost is not sent again.
-                let now =
-                    again.then(|| survey(&*member.host, &dir, &tree.tree, &member.facts)).transpose()?;
-                let lack = now.as_ref().unwrap_or(&distribution.lacks[&member.name]);
-                let task =
-                    task.child("distribute", member.name.clone(), Some(lack.amount(&tree.tree).bytes))?;
-                if lack.nothing {
-                    task.skip();
-                    return Ok(());
-                }
-                let sent = receive(&task, &*member.host, &dir, (tree, lack, &member.facts), &bundles)?;
-                *self.sent.lock().expect("no holder panics").entry(member.name.clone()).or_default() += sent;
-                task.finish();
-                Ok(())
-            })
-        })
-    }
-
     fn exec(
         &self,
         task: &Task,
@@ -301,6 +278,7 @@ fn bracketed(address: &str) -> String {
 }
 
 fn remove(member: &Member, dir: &str) -> std::result::Result<(), HostFailure> {
-    let parents = "rmdir --ignore-fail-on-non-empty /var/lib/sealer/data /var/lib/sealer 2>/dev/null";
-    must(&*member.host, &format!("rm -rf {} && {{ {parents}; true; }}", quote(dir))).map(|_| ())
+    // With the last cluster goes what is kept between clusters.
+    let rest = "cd /var/lib/sealer 2>/dev/null && rmdir data 2>/dev/null && rm -rf cache && cd / && rmdir --ignore-fail-on-non-empty /var/lib/sealer; true";
+    must(&*member.host, &format!("rm -rf {} && {{ {rest}; }}", quote(dir))).map(|_| ())
 }

@@ -27,6 +27,8 @@ pub struct Facts {
     pub in_other_cluster: bool,
     /// The token of who had the cluster's lease last; 0 where nobody had.
     pub token: u64,
+    /// Whether no program can be run from there.
+    pub noexec: bool,
     /// The programs that are there, of those that are asked for.
     pub tools: BTreeSet<String>,
 }
@@ -44,6 +46,7 @@ echo "machine_id=$(cat /etc/machine-id 2>/dev/null)"
 ( . /etc/os-release 2>/dev/null; echo "os=$ID $VERSION_ID" )
 echo "free=$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')"
 if [ -e /etc/kubernetes/kubelet.conf ] && [ ! -e "$1/kubeadm/begun" ]; then echo "other=1"; fi
+findmnt -nro OPTIONS -T "$dir" 2>/dev/null | grep -qw noexec && echo "noexec=yes"
 for tool in tar gzip zstd find xargs sha256sum openssl bash flock; do
     command -v $tool >/dev/null 2>&1 && echo "tool=$tool"
 done
@@ -85,6 +88,7 @@ fn parse(text: &str) -> Facts {
         kernel: value("kernel"),
         machine_id: value("machine_id"),
         token: value("token").parse().unwrap_or_default(),
+        noexec: !value("noexec").is_empty(),
         free: value("free").parse::<u64>().unwrap_or_default() * 1024,
         in_other_cluster: values.contains_key("other"),
         tools,

@@ -21,6 +21,7 @@ mod run;
 
 pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
+pub use distribute::Distributor;
 pub use error::{Error, HostError, HostFailure, Result};
 pub use plan::{PlanFile, RunPlan};
 pub use run::{Course, HostReport, Prepared, Report, RunOptions, World, forget_host_key, kept, prepare};

@@ -70,6 +70,9 @@ pub enum Action {
     Distribute {
         /// What each host is sent.
         sends: BTreeMap<String, Amount>,
+        /// The way to each host that is not sent a plain stream as a matter of course.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        ways: BTreeMap<String, Way>,
     },
     /// Runs a shell command, with the host's environment.
     Exec {
@@ -149,6 +152,19 @@ impl KubeadmVerb {
     }
 }
 
+/// How a host gets what it lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// From other hosts and this machine, by an agent.
+    Relay,
+    /// From this machine, though other hosts are relayed to.
+    Stream {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// Files and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
@@ -211,13 +227,20 @@ impl Step {
     fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = self.hosts.join(", ");
         match &self.action {
-            Action::Distribute { sends } => {
+            Action::Distribute { sends, ways } => {
                 writeln!(f, "  {}", self.id)?;
                 for host in &self.hosts {
                     let send = sends.get(host).copied().unwrap_or_default();
                     match send.files {
                         0 => writeln!(f, "    {host}  nothing to send")?,
-                        files => writeln!(f, "    {host}  {files} files, {} bytes", send.bytes)?,
+                        files => {
+                            write!(f, "    {host}  {files} files, {} bytes", send.bytes)?;
+                            match ways.get(host) {
+                                Some(Way::Relay) => writeln!(f, ", from host to host")?,
+                                Some(Way::Stream { reason }) => writeln!(f, ", by a plain stream: {reason}")?,
+                                None => writeln!(f)?,
+                            }
+                        }
                     }
                 }
                 Ok(())
@@ -262,10 +285,11 @@ impl RunPlan {
     }
 
     /// Says again what each host is to be sent: a host may have come further, or lost something.
-    pub(crate) fn send(&mut self, amounts: &BTreeMap<String, Amount>) {
+    pub(crate) fn send(&mut self, amounts: &BTreeMap<String, Amount>, by: &BTreeMap<String, Way>) {
         for step in self.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
-            if let Action::Distribute { sends } = &mut step.action {
+            if let Action::Distribute { sends, ways } = &mut step.action {
                 sends.clone_from(amounts);
+                ways.clone_from(by);
             }
         }
     }

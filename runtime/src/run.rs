@@ -20,10 +20,10 @@ use serde::Serialize;
 use crate::check;
 use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
-use crate::distribute::{self, HostTree, Lack};
+use crate::distribute::{self, Distributor, HostTree, Lack};
 use crate::error::{Error, InputError, Result};
 use crate::execute::journal::{Begun, Journal};
-use crate::execute::{Crew, Digests, Distribution, Member, Record, cluster};
+use crate::execute::{Crew, Digests, Distribution, Member, Record, Sent, cluster};
 use crate::host::Keys;
 use crate::kubernetes::{self, Kubernetes};
 use crate::lease::{Lease, Wanted};
@@ -68,6 +68,10 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// A list of host keys, outside of which none is taken.
     pub known_hosts: Option<PathBuf>,
+    /// How hosts get the image's root.
+    pub distributor: Distributor,
+    /// The most bytes a second that this machine, and each host, sends; 0 is no limit.
+    pub bandwidth: u64,
     /// What becomes of what was done before.
     pub course: Course,
 }
@@ -130,8 +134,10 @@ pub struct Report {
 pub struct HostReport {
     /// Its address.
     pub address: String,
-    /// The bytes of the image's root that went over the wire, compressed.
+    /// The bytes that this machine sent it of the image's root, compressed.
     pub sent_bytes: u64,
+    /// The bytes that other hosts sent it.
+    pub relayed_bytes: u64,
 }
 
 /// Reads the image and every host, and plans the run. Writes nothing to a host.
@@ -171,6 +177,11 @@ pub fn prepare<'a>(
         lacks.into_iter().enumerate().map(|(at, lack)| (by_host(at), lack)).collect();
     let sends: BTreeMap<String, Amount> =
         lacks.iter().map(|(host, lack)| (host.clone(), lack.amount(&trees[host].tree))).collect();
+    let lacking = members.iter().map(|member| {
+        let (name, lack) = (member.name.as_str(), &lacks[&member.name]);
+        (name, &member.facts, lack.amount(&trees[name].tree), lack.nothing)
+    });
+    let ways = distribute::ways(options.distributor, lacking);
     let has_file = |path: &str| {
         let node = unpacked.tree.get(Path::new(path));
         matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }))
@@ -200,10 +211,11 @@ pub fn prepare<'a>(
         args: image.sealer.args.clone(),
         plugins: PluginInput { specs: &specs, targets: &targets, said: &told, undone: &undone },
         sends: sends.clone(),
+        ways: ways.clone(),
     });
     let resumed = unfinished.is_some();
     let mut whole = unfinished.unwrap_or(planned);
-    whole.send(&sends);
+    whole.send(&sends, &ways);
     let digests = Digests { image: &whole.digest, said: &said, plugins: &plugins };
     let anew = options.course == Course::Again && !resumed;
     let (plan, done) = whole.rest(&|step| {
@@ -277,6 +289,7 @@ impl Prepared<'_> {
             state: &self.state,
             kubeconfig: self.state.kubeconfig(),
             parallel: self.options.parallel,
+            bandwidth: self.options.bandwidth,
             version: self.world.version,
             secrets: Default::default(),
             sent: Mutex::default(),
@@ -341,10 +354,11 @@ impl Prepared<'_> {
         Ok(())
     }
 
-    fn report(&self, sent: &BTreeMap<String, u64>) -> Report {
+    fn report(&self, sent: &BTreeMap<String, Sent>) -> Report {
         let hosts = self.members.iter().map(|member| HostReport {
             address: member.name.clone(),
-            sent_bytes: sent.get(&member.name).copied().unwrap_or_default(),
+            sent_bytes: sent.get(&member.name).map_or(0, |sent| sent.sent),
+            relayed_bytes: sent.get(&member.name).map_or(0, |sent| sent.relayed),
         });
         Report {
             cluster: self.spec.name.clone(),

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use sealer_image::Reference;
 
 use super::image::{RegistryArgs, key_value};
@@ -58,6 +58,39 @@ pub(crate) struct RunFlags {
     /// Give up a run that was not finished, if this is another
     #[arg(long)]
     pub(crate) abandon: bool,
+    #[command(flatten)]
+    pub(crate) distribution: DistributionArgs,
+}
+
+/// How the image gets to hosts.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DistributionArgs {
+    /// How hosts get the image
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub(crate) distributor: DistributorArg,
+    /// The most that this machine, and each host, sends in a second, in bytes: 12M
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) bandwidth: Option<u64>,
+}
+
+/// How hosts get the image.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DistributorArg {
+    /// Whichever moves less
+    Auto,
+    /// From this machine to each host, over SSH
+    Ssh,
+    /// From host to host, by an agent that is gone afterwards
+    Relay,
+}
+
+/// Reads bytes a second: `800K`, `12M`, `1G`.
+fn rate(text: &str) -> Result<u64, String> {
+    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    let unit = units.into_iter().find(|(name, _)| text.ends_with(*name));
+    let (digits, unit) = unit.map_or((text, 1), |(_, unit)| (&text[..text.len() - 1], unit));
+    let rate = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    rate.filter(|rate| *rate > 0).ok_or_else(|| "bytes a second are `800K`, `12M` or `1G`".to_owned())
 }
 
 /// Arguments of `run`.
@@ -166,6 +199,8 @@ pub(crate) struct ResumeArgs {
     /// How many hosts to work on at once
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) distribution: DistributionArgs,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
     #[command(flatten)]

@@ -8,9 +8,11 @@ use sealer_image::{Platform, Store, transfer};
 use sealer_plugin::set::Loader;
 use sealer_runtime::cluster::Jump;
 use sealer_runtime::cluster::flags::Defaults;
-use sealer_runtime::{ClusterSpec, Course, Error, PlanFile, Report, RunOptions, SshSpec, World, prepare};
+use sealer_runtime::{
+    ClusterSpec, Course, Distributor, Error, PlanFile, Report, RunOptions, SshSpec, World, prepare,
+};
 
-use crate::cli::{RegistryArgs, RunFlags, SshArgs};
+use crate::cli::{DistributionArgs, DistributorArg, RegistryArgs, RunFlags, SshArgs};
 use crate::failure::{Failure, Kind};
 use crate::render::{self, size};
 use crate::secret;
@@ -116,6 +118,8 @@ pub(super) fn options(ssh: &SshArgs, flags: &RunFlags) -> RunOptions {
             _ => Course::GoOn,
         },
         dry_run: false,
+        distributor: distributor(flags.distribution),
+        bandwidth: flags.distribution.bandwidth.unwrap_or_default(),
     }
 }
 
@@ -127,6 +131,15 @@ pub(super) enum Wanted<'a> {
     Just(Box<PlanFile>),
     /// Its plan, which is handed to the function.
     Plan(&'a dyn Fn(&PlanFile) -> Result<(), Failure>),
+}
+
+/// How the image gets to hosts.
+pub(super) fn distributor(args: DistributionArgs) -> Distributor {
+    match args.distributor {
+        DistributorArg::Auto => Distributor::Auto,
+        DistributorArg::Ssh => Distributor::Ssh,
+        DistributorArg::Relay => Distributor::Relay,
+    }
 }
 
 /// Does a run as its options say.
@@ -169,8 +182,12 @@ fn text(report: &Report) -> String {
     if *steps == 0 {
         return format!("cluster {cluster} runs {image} on {count} hosts already: nothing to do");
     }
+    let relayed: u64 = hosts.iter().map(|host| host.relayed_bytes).sum();
     let mut done = match hosts.iter().map(|host| host.sent_bytes).sum() {
         0 => "nothing had to be sent".to_owned(),
+        sent if relayed > 0 => {
+            format!("{} sent, {} passed on from host to host", size::bytes(sent), size::bytes(relayed))
+        }
         sent => format!("{} sent", size::bytes(sent)),
     };
     if *steps_before > 0 {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sealer_runtime::{Course, RunOptions, kept};
 
-use super::cluster::{Wanted, execute, login, world};
+use super::cluster::{Wanted, distributor, execute, login, world};
 use crate::cli::ResumeArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -15,6 +15,8 @@ pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Fa
         dry_run: false,
         known_hosts: args.ssh.known_hosts.clone(),
         course: Course::Resume,
+        distributor: distributor(args.distribution),
+        bandwidth: args.distribution.bandwidth.unwrap_or_default(),
     };
     let defaults = login(&args.ssh, settings)?;
     let store = settings.store()?;

@@ -21,6 +21,7 @@ mod plans;
 mod plugins;
 mod races;
 mod registries;
+mod relay;
 mod sandbox;
 mod ssh;
 mod sweep;

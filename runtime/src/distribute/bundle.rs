@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::Scope;
 
+use sealer_agent::Pace;
 use sealer_image::digest::Hasher;
 use sealer_image::tree::{Node, NodeKind};
 use sealer_stdx::fs::{At, PathError};
@@ -68,12 +69,19 @@ pub(crate) struct Bundles<'scope, 'env> {
     /// The unpacked image.
     source: PathBuf,
     scratch: PathBuf,
+    /// What bounds the rate of all streams together.
+    pub(super) pace: &'env Pace,
     made: Mutex<HashMap<(Packing, String), Arc<Bundle>>>,
 }
 
 impl<'scope, 'env> Bundles<'scope, 'env> {
-    pub(crate) fn new(scope: &'scope Scope<'scope, 'env>, source: PathBuf, scratch: PathBuf) -> Self {
-        Self { scope, source, scratch, made: Mutex::default() }
+    pub(crate) fn new(
+        scope: &'scope Scope<'scope, 'env>,
+        source: PathBuf,
+        scratch: PathBuf,
+        pace: &'env Pace,
+    ) -> Self {
+        Self { scope, source, scratch, pace, made: Mutex::default() }
     }
 
     /// Returns the stream of a part: one that is under way, or a new one.

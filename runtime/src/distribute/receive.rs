@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use sealer_agent::Pace;
 use sealer_image::tree::Tree;
 use sealer_stdx::task::Task;
 
@@ -42,7 +43,8 @@ pub(crate) fn receive(
     let mut sent = 0;
     for part in parts(tree, &lack.send) {
         task.check()?;
-        let mut stream = Counted { source: bundles.stream(part, packing)?, task, count: 0 };
+        let mut stream =
+            Counted { source: bundles.stream(part, packing)?, task, pace: bundles.pace, count: 0 };
         let command = format!("{} | tar -x -p --no-same-owner -C {partial} -f -", packing.unpack());
         let output = host.run(&command, &mut stream, &mut |_, _| {})?;
         sent += stream.count;
@@ -120,6 +122,7 @@ for old in .rootfs-*; do [ "$old" = "$new" ] || rm -rf "$old"; done"#,
 struct Counted<'a, R> {
     source: R,
     task: &'a Task,
+    pace: &'a Pace,
     count: u64,
 }
 
@@ -129,6 +132,7 @@ impl<R: Read> Read for Counted<'_, R> {
             return Err(std::io::Error::other("interrupted"));
         }
         let count = self.source.read(buffer)?;
+        self.pace.take(count);
         self.count += count as u64;
         self.task.advance(count as u64);
         Ok(count)

@@ -48,6 +48,11 @@ pub(super) enum Found {
 pub(super) type Listing = BTreeMap<PathBuf, Found>;
 
 impl Lack {
+    /// The files that the present root has.
+    pub(super) fn linked(&self) -> &Marks {
+        &self.link
+    }
+
     /// How much goes over the wire, uncompressed.
     pub(crate) fn amount(&self, tree: &Tree) -> Amount {
         let mut amount = Amount::default();

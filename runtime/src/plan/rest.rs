@@ -59,8 +59,9 @@ fn rest(step: &Step, left: &dyn Fn(&Step) -> Vec<String>, done: &mut Done) -> Op
         return None;
     }
     let mut step = Step { hosts, ..step.clone() };
-    if let Action::Distribute { sends } = &mut step.action {
+    if let Action::Distribute { sends, ways } = &mut step.action {
         sends.retain(|host, _| step.hosts.contains(host));
+        ways.retain(|host, _| step.hosts.contains(host));
     }
     Some(step)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sealer_plugin::Phase;
 
-use super::{Action, Amount, Effects, PluginInput, RunPlan, Step, add, kubernetes, plugin_steps};
+use super::{Action, Amount, Effects, PluginInput, RunPlan, Step, Way, add, kubernetes, plugin_steps};
 use crate::cluster::ClusterSpec;
 use crate::host::quote::quote;
 use crate::kubernetes::Kubernetes;
@@ -24,13 +24,15 @@ pub(crate) struct RunInput<'a> {
     pub(crate) plugins: PluginInput<'a>,
     /// What each host lacks.
     pub(crate) sends: BTreeMap<String, Amount>,
+    /// How it gets it.
+    pub(crate) ways: BTreeMap<String, Way>,
 }
 
 pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
     let hosts: Vec<String> = input.spec.hosts.iter().map(crate::HostSpec::name).collect();
     let first = vec![input.spec.first_master().name()];
     let plugins = |phase| plugin_steps(phase, input.plugins);
-    let sends = Action::Distribute { sends: input.sends.clone() };
+    let sends = Action::Distribute { sends: input.sends.clone(), ways: input.ways.clone() };
     let distribute = Step::new("distribute/rootfs", hosts.clone(), sends);
     let kubeconfig = Step::new("init/kubeconfig", first.clone(), Action::Kubeconfig);
     let mut phases = Vec::new();

@@ -1,0 +1,299 @@
+//! The root that is put together on the host: laid out aside, filled chunk by chunk, read again for
+//! others, and switched to by one rename.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::bits::Bits;
+use crate::error::{Error, Result};
+use crate::manifest::{Entry, Kind, Manifest, digest};
+use crate::wire::Setup;
+
+/// The folder that a cut transfer leaves: what is right in it counts as had.
+const PARTIAL: &str = ".partial";
+/// The link to the root that is in use.
+const CURRENT: &str = "rootfs";
+
+/// Where a chunk stands: an entry of the manifest, and the offset in its file.
+type Place = (u32, u64);
+
+/// A host's root under way.
+pub(crate) struct Disk {
+    pub(crate) manifest: Arc<Manifest>,
+    /// The entries that are the host's.
+    entries: Bits,
+    /// Those that its present root has just so.
+    link: Bits,
+    /// Those whose file was there before, of the right size.
+    there: Bits,
+    /// The cluster's folder.
+    dir: PathBuf,
+    /// Where the root is now: the rename moves it.
+    root: RwLock<PathBuf>,
+    places: Vec<Vec<Place>>,
+    /// The file that was written last: chunks mostly come in its order.
+    last: Mutex<Option<(u32, Arc<File>)>>,
+}
+
+impl Disk {
+    /// Lays the root out: folders, links, what the present root has, what is the host's own, and
+    /// files of the right size.
+    pub(crate) fn lay_out(manifest: Arc<Manifest>, setup: &Setup) -> Result<Self> {
+        let dir = PathBuf::from(&setup.dir);
+        let root = dir.join(PARTIAL);
+        DirBuilder::new().recursive(true).mode(0o755).create(&dir).map_err(Error::file(&dir))?;
+        make_dir(&root, 0o700)?;
+        let mut places = vec![Vec::new(); manifest.chunks.len()];
+        for at in setup.entries.iter().filter(|at| *at < manifest.entries.len()) {
+            if let Kind::File { chunks, .. } = &manifest.entries[at].kind {
+                let mut offset = 0;
+                for chunk in chunks {
+                    places[*chunk as usize].push((u32::try_from(at).map_err(|_| Error::Garbled)?, offset));
+                    offset += u64::from(manifest.chunks[*chunk as usize].size);
+                }
+            }
+        }
+        let mut disk = Self {
+            entries: setup.entries.clone(),
+            link: setup.link.clone(),
+            there: Bits::new(manifest.entries.len()),
+            manifest,
+            dir,
+            root: RwLock::new(root.clone()),
+            places,
+            last: Mutex::default(),
+        };
+        disk.clear_away(&root, setup)?;
+        let count = disk.manifest.entries.len();
+        for at in setup.entries.iter().filter(|at| *at < count) {
+            disk.lay_out_entry(&root, at)?;
+        }
+        for own in &setup.own {
+            let path = root.join(OsStr::from_bytes(&own.path));
+            remove(&path)?;
+            fs::write(&path, &own.bytes).map_err(Error::file(&path))?;
+            chmod(&path, own.mode)?;
+        }
+        Ok(disk)
+    }
+
+    /// Removes what an earlier run left that has no place in this root.
+    fn clear_away(&self, root: &Path, setup: &Setup) -> Result<()> {
+        let mut wanted: HashMap<&[u8], bool> = HashMap::new();
+        for at in self.entries.iter().filter(|at| *at < self.manifest.entries.len()) {
+            let entry = &self.manifest.entries[at];
+            wanted.insert(&entry.path, matches!(entry.kind, Kind::Dir));
+        }
+        wanted.extend(setup.own.iter().map(|own| (own.path.as_slice(), false)));
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for found in fs::read_dir(&folder).map_err(Error::file(&folder))? {
+                let found = found.map_err(Error::file(&folder))?;
+                let path = found.path();
+                let is_dir = found.file_type().map_err(Error::file(&path))?.is_dir();
+                let name = path.strip_prefix(root).unwrap_or(&path).as_os_str().as_bytes();
+                match wanted.get(name) {
+                    Some(dir) if *dir == is_dir => {
+                        if is_dir {
+                            folders.push(path);
+                        }
+                    }
+                    _ => remove(&path)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lay_out_entry(&mut self, root: &Path, at: usize) -> Result<()> {
+        let entry = &self.manifest.entries[at];
+        let path = root.join(OsStr::from_bytes(&entry.path));
+        match &entry.kind {
+            Kind::Dir => make_dir(&path, entry.mode),
+            Kind::Symlink(target) => {
+                remove(&path)?;
+                symlink(OsStr::from_bytes(target), &path).map_err(Error::file(&path))
+            }
+            Kind::File { .. } if self.link.has(at) => {
+                remove(&path)?;
+                let there = self.dir.join(CURRENT).join(OsStr::from_bytes(&entry.path));
+                fs::hard_link(&there, &path).map_err(Error::file(&path))
+            }
+            Kind::File { chunks, .. } => {
+                let size = self.manifest.size(chunks);
+                // A file that another root shares must not be written to.
+                let usable = fs::symlink_metadata(&path)
+                    .is_ok_and(|found| found.is_file() && found.nlink() == 1 && found.len() == size);
+                if usable {
+                    self.there.insert(at);
+                } else {
+                    remove(&path)?;
+                    let file = File::create_new(&path).map_err(Error::file(&path))?;
+                    file.set_len(size).map_err(Error::file(&path))?;
+                }
+                chmod(&path, entry.mode)
+            }
+        }
+    }
+
+    /// Whether a chunk has a place in this host's root at all.
+    pub(crate) fn wants(&self, chunk: usize) -> bool {
+        !self.places[chunk].is_empty()
+    }
+
+    /// Returns a chunk's bytes where they stand in the root already, and whether they have to be
+    /// written anywhere else in it.
+    pub(crate) fn held(&self, chunk: usize) -> Option<(Vec<u8>, bool)> {
+        let linked = |place: &Place| self.link.has(place.0 as usize);
+        let known = |place: &Place| linked(place) || self.there.has(place.0 as usize);
+        let places = &self.places[chunk];
+        let bytes = places.iter().filter(|place| known(place)).find_map(|place| self.read(chunk, *place))?;
+        let complete = places.iter().all(|place| {
+            linked(place) || (known(place) && (places.len() == 1 || self.read(chunk, *place).is_some()))
+        });
+        Some((bytes, !complete))
+    }
+
+    /// Whether the present root has all of a chunk's places: nothing has to be read to know.
+    pub(crate) fn is_linked(&self, chunk: usize) -> bool {
+        self.places[chunk].iter().all(|place| self.link.has(place.0 as usize))
+    }
+
+    /// Writes a chunk to all its places.
+    pub(crate) fn write(&self, chunk: usize, bytes: &[u8]) -> Result<()> {
+        for (at, offset) in self.places[chunk].iter().filter(|place| !self.link.has(place.0 as usize)) {
+            let (path, file) = self.open(*at)?;
+            file.write_all_at(bytes, *offset).map_err(Error::file(&path))?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, at: u32) -> Result<(PathBuf, Arc<File>)> {
+        let path = self.path(&self.manifest.entries[at as usize]);
+        let mut last = self.last.lock().expect("no holder panics");
+        if let Some((there, file)) = &*last
+            && *there == at
+        {
+            return Ok((path, Arc::clone(file)));
+        }
+        let file = Arc::new(OpenOptions::new().write(true).open(&path).map_err(Error::file(&path))?);
+        *last = Some((at, Arc::clone(&file)));
+        Ok((path, file))
+    }
+
+    fn path(&self, entry: &Entry) -> PathBuf {
+        self.root.read().expect("no holder panics").join(OsStr::from_bytes(&entry.path))
+    }
+
+    /// Reads a chunk again. None, if it is at none of its places any more.
+    pub(crate) fn again(&self, chunk: usize) -> Option<Vec<u8>> {
+        self.places[chunk].iter().find_map(|place| self.read(chunk, *place))
+    }
+
+    /// The file that a chunk stands in first.
+    pub(crate) fn name(&self, chunk: usize) -> String {
+        let place = self.places[chunk].first();
+        place.map_or_else(String::new, |(at, _)| {
+            String::from_utf8_lossy(&self.manifest.entries[*at as usize].path).into_owned()
+        })
+    }
+
+    fn read(&self, chunk: usize, (at, offset): Place) -> Option<Vec<u8>> {
+        let wanted = self.manifest.chunks[chunk];
+        let file = File::open(self.path(&self.manifest.entries[at as usize])).ok()?;
+        let mut bytes = vec![0; wanted.size as usize];
+        file.read_exact_at(&mut bytes, offset).ok()?;
+        (digest(&bytes) == wanted.digest).then_some(bytes)
+    }
+
+    /// Reads everything that was written, once more, and returns the chunks that are not right.
+    pub(crate) fn wrong(&self) -> Result<Bits> {
+        let mut wrong = Bits::new(self.manifest.chunks.len());
+        let mut buffer = Vec::new();
+        for at in self.entries.iter().filter(|at| *at < self.manifest.entries.len() && !self.link.has(*at)) {
+            let entry = &self.manifest.entries[at];
+            let Kind::File { chunks, .. } = &entry.kind else { continue };
+            let path = self.path(entry);
+            let file = File::open(&path).map_err(Error::file(&path))?;
+            let mut offset = 0;
+            for chunk in chunks {
+                let wanted = self.manifest.chunks[*chunk as usize];
+                buffer.resize(wanted.size as usize, 0);
+                let read = file.read_exact_at(&mut buffer, offset);
+                if read.is_err() || digest(&buffer) != wanted.digest {
+                    wrong.insert(*chunk as usize);
+                }
+                offset += u64::from(wanted.size);
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// The files of the root, with their digests: what a cache keeps.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (PathBuf, &crate::manifest::Digest)> {
+        let entries = self.entries.iter().filter_map(|at| self.manifest.entries.get(at));
+        entries.filter_map(|entry| match &entry.kind {
+            Kind::File { digest, chunks } if !chunks.is_empty() => Some((self.path(entry), digest)),
+            _ => None,
+        })
+    }
+
+    /// Switches to the root by one rename, then removes the one before.
+    pub(crate) fn switch(&self) -> Result<()> {
+        *self.last.lock().expect("no holder panics") = None;
+        let mut root = self.root.write().expect("no holder panics");
+        chmod(&root, 0o755)?;
+        let folder = File::open(&*root).map_err(Error::file(&root))?;
+        rustix::fs::syncfs(&folder).map_err(|error| Error::file(&root)(error.into()))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let name = format!(".rootfs-{now}-{}", std::process::id());
+        let new = self.dir.join(&name);
+        fs::rename(&*root, &new).map_err(Error::file(&new))?;
+        root.clone_from(&new);
+        let current = self.dir.join(CURRENT);
+        if fs::symlink_metadata(&current).is_ok_and(|found| found.is_dir()) {
+            let before = self.dir.join(".rootfs-before");
+            fs::rename(&current, &before).map_err(Error::file(&before))?;
+        }
+        let link = self.dir.join(".link");
+        remove(&link)?;
+        symlink(&name, &link).map_err(Error::file(&link))?;
+        fs::rename(&link, &current).map_err(Error::file(&current))?;
+        for found in fs::read_dir(&self.dir).map_err(Error::file(&self.dir))? {
+            let path = found.map_err(Error::file(&self.dir))?.path();
+            let old = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".rootfs-"));
+            if old && path != new {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_dir(path: &Path, mode: u32) -> Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::file(path)(error)),
+        _ => {}
+    }
+    chmod(path, mode)
+}
+
+fn chmod(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(Error::file(path))
+}
+
+/// Removes whatever is at a path.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(Error::file(path))?,
+    };
+    if found.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(Error::file(path))
+}

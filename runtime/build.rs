@@ -1,0 +1,62 @@
+//! Builds the agent that hosts are given, as a program that needs nothing of the host, and hands it to the crate.
+//!
+//! It has a target folder of its own beside the others: cargo does not wait for itself, and all
+//! profiles share it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+fn main() -> io::Result<()> {
+    for path in ["agent/src", "agent/Cargo.toml", "../Cargo.toml", "build.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    let out = PathBuf::from(variable("OUT_DIR"));
+    // target/PROFILE/build/sealer-runtime-HASH/out
+    let place = out.ancestors().nth(4).unwrap_or(&out).join("agent");
+    let target = variable("TARGET");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            "agent",
+            "--package",
+            "sealer-agent",
+            "--bin",
+            "sealer-agent",
+        ])
+        .args(["--target", &target, "--target-dir"])
+        .arg(&place)
+        .current_dir(Path::new(&variable("CARGO_MANIFEST_DIR")).join("agent"))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    // What the cargo that runs us, and clippy, say to the compiler is not meant for the agent.
+    let told = ["RUSTC_WORKSPACE_WRAPPER", "RUSTDOCFLAGS", "CLIPPY_ARGS", "CARGO_BUILD_TARGET"];
+    told.iter().for_each(|name| {
+        cargo.env_remove(name);
+    });
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PKG_", "DEP_"].iter().any(|told| name.starts_with(told)) {
+            cargo.env_remove(name);
+        }
+    }
+    if !cargo.status()?.success() {
+        return Err(io::Error::other("the agent cannot be built"));
+    }
+    let program = place.join(&target).join("agent/sealer-agent");
+    let mut packed = GzEncoder::new(File::create(out.join("sealer-agent.gz"))?, Compression::best());
+    io::copy(&mut File::open(&program)?, &mut packed)?;
+    packed.finish()?;
+    println!("cargo::rustc-env=SEALER_AGENT_SIZE={}", fs::metadata(&program)?.len());
+    Ok(())
+}
