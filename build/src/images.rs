@@ -1,6 +1,7 @@
 //! The container images that a cluster needs: found in the image's files, brought from registries,
 //! kept in the image's `registry/`.
 
+mod charts;
 mod fetch;
 mod layout;
 mod list;
@@ -27,6 +28,7 @@ use list::Ignored;
 use needed::{Mention, sort};
 use sources::Sources;
 
+pub use charts::ChartValues;
 pub use lock::{LOCK_ANNOTATION, LOCK_FILE, Lock};
 pub use needed::{Needed, Place};
 
@@ -45,6 +47,8 @@ pub struct Collecting<'a> {
     pub ignored: Vec<PathBuf>,
     /// A list with credentials; `imageListWithAuth.yaml` in the context where there is none.
     pub with_auth: Option<PathBuf>,
+    /// Values that charts are rendered with, besides their own.
+    pub chart_values: Vec<ChartValues>,
     /// Whether an image that cannot be had is a warning.
     pub allow_missing: bool,
     /// Where the lock is written.
@@ -69,6 +73,8 @@ pub enum Why {
     NoName(String),
     /// It cannot be brought.
     Fetch(sealer_image::Error),
+    /// It is a chart, and cannot be rendered; why.
+    Render(String),
     /// Another image has its place in the registry, which leaves the source's name out.
     Collision(Box<Reference>),
 }
@@ -90,7 +96,9 @@ pub(crate) fn collect(
 ) -> Result<Collected> {
     let collecting = &request.images;
     let sources = Sources::read(task, store, cache, base, layers)?;
-    let (mentions, ignored) = mentions(request, &sources)?;
+    let (mut mentions, ignored) = mentions(request, &sources)?;
+    let (of_charts, unrendered) = charts::mentions(cache, sources.files(), &collecting.chart_values)?;
+    mentions.extend(of_charts);
     let sorted = sort(mentions, |name, reference| ignored.holds(name, reference));
     for mention in sorted.doubtful.iter().filter(|mention| mention.name.contains("{{")) {
         task.warn(format!(
@@ -104,6 +112,11 @@ pub(crate) fn collect(
         why: Why::NoName(reason),
     });
     let mut absent: Vec<Absent> = broken.collect();
+    absent.extend(unrendered.into_iter().map(|one| Absent {
+        name: one.place.file.clone(),
+        places: vec![one.place],
+        why: Why::Render(one.message),
+    }));
     if sorted.needed.is_empty() && absent.is_empty() {
         write_lock(collecting, &base_lock(base))?;
         return Ok(Collected { layers: Vec::new(), annotations: BTreeMap::new() });
@@ -275,6 +288,11 @@ fn annotations(request: &BuildRequest<'_>, lock: &Lock) -> BTreeMap<String, Stri
     ])
 }
 
+/// The names of images that a manifest holds.
+pub(crate) fn named(file: &str, text: &str) -> Vec<String> {
+    manifest::mentions(file, text).into_iter().map(|mention| mention.name).collect()
+}
+
 /// Whether a file of a context's root is read by the build itself and never copied into the image:
 /// the list with credentials, and the lock, which the image has of its own.
 pub(crate) fn is_builds_own(path: &Path) -> bool {
@@ -287,6 +305,7 @@ impl std::fmt::Display for Absent {
             write!(f, "{place}: ")?;
         }
         match &self.why {
+            Why::Render(reason) => write!(f, "the chart cannot be rendered: {reason}")?,
             Why::NoName(reason) => write!(f, "`{}` is no image's name: {reason}", self.name)?,
             Why::Fetch(error) => write!(f, "`{}` cannot be had: {error}", self.name)?,
             Why::Collision(other) => write!(

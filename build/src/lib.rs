@@ -4,6 +4,7 @@
 
 mod base;
 mod cache;
+mod chart;
 mod check;
 pub mod context;
 pub mod error;
@@ -16,6 +17,7 @@ mod run;
 mod steps;
 mod yaml;
 
+pub use chart::render_chart;
 pub use error::{Error, Result};
 pub use exec::{BuildRequest, Built, Mode, build};
 pub use kubefile::KubefileError;

@@ -35,7 +35,8 @@ fn by_lines(file: &str, text: &str) -> Vec<Mention> {
         }
         let name = bare(&value.replace(char::is_whitespace, "")).to_owned();
         let place = Place { file: file.to_owned(), line: index + 1 };
-        let is_block = [">", "|"].iter().any(|mark| name.starts_with(mark));
+        // The beginning of a block, a list or a mapping is no name, but `{{` may become one.
+        let is_block = name.starts_with(['>', '|', '[', '{']) && !name.starts_with("{{");
         (!name.is_empty() && !is_block).then_some(Mention { name, place, certain: false })
     };
     text.lines().enumerate().filter_map(image).collect()

@@ -20,7 +20,7 @@ use crate::error::Result;
 /// The folders whose files name images: what `sealer run` applies, what applications bring, what the
 /// kubelet starts.
 const FOLDERS: [&str; 4] = ["manifests", "charts", "application/apps", "etc/kubernetes/manifests"];
-const CHARTS: [&str; 2] = ["charts", "application/apps"];
+pub(crate) const CHARTS: [&str; 2] = ["charts", "application/apps"];
 /// No file that names images is larger, in bytes.
 const MOST: u64 = 64 << 20;
 /// Goes up when what is looked for changes.
@@ -80,6 +80,11 @@ impl Sources {
             }
         }
         mentions
+    }
+
+    /// The files, by their path in the image.
+    pub(crate) fn files(&self) -> &BTreeMap<PathBuf, Vec<u8>> {
+        &self.files
     }
 
     /// The tags that the image's registry holds, and what they name.
@@ -179,5 +184,8 @@ fn is_wanted(path: &Path) -> bool {
 fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
     let known = ["yaml", "yml", "tmpl", "json"].contains(&extension.as_str());
-    known && !path.starts_with("charts") && FOLDERS.iter().any(|folder| path.starts_with(folder))
+    // Applications are manifests or charts; what is a chart's is no manifest yet.
+    let in_chart =
+        path.starts_with("charts") || path.components().any(|part| part.as_os_str() == "templates");
+    known && !in_chart && FOLDERS.iter().any(|folder| path.starts_with(folder))
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use sealer_build::images::Collecting;
+use sealer_build::images::{ChartValues, Collecting};
 use sealer_build::{BuildRequest, Built, Error, KubefileError, Mode, build};
 use sealer_image::layer::{Compression, unpack};
 use sealer_image::registry::Retry;
@@ -35,6 +35,7 @@ pub(crate) struct Options {
     pub(crate) compression: Compression,
     pub(crate) time: u64,
     pub(crate) allow_missing: bool,
+    pub(crate) chart_values: Vec<ChartValues>,
     /// Whether the lock is written into the context.
     pub(crate) write_lock: bool,
 }
@@ -80,6 +81,7 @@ impl Bench {
             compression: Compression::Zstd,
             time: 0,
             allow_missing: false,
+            chart_values: Vec::new(),
             write_lock: false,
         };
         Self { dir, store, options, seen: Arc::default(), cancel: Cancel::default() }
@@ -135,6 +137,7 @@ impl Bench {
                 lists: Vec::new(),
                 ignored: Vec::new(),
                 with_auth: None,
+                chart_values: options.chart_values,
                 allow_missing: options.allow_missing,
                 write_lock: options.write_lock.then(|| self.context("image.lock")),
             },

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cache;
+mod charts;
 mod check;
 mod config;
 mod copy;

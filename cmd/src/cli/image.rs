@@ -66,6 +66,9 @@ pub(crate) struct BuildArgs {
     /// Container images of registries that want a password [default: `imageListWithAuth.yaml` in the context]
     #[arg(long, value_name = "FILE")]
     pub(crate) image_list_with_auth: Option<PathBuf>,
+    /// Render charts with these values too: FILE for every chart, CHART=FILE for `charts/CHART` (can be repeated)
+    #[arg(long, value_name = "[CHART=]FILE")]
+    pub(crate) chart_values: Vec<String>,
     /// Warn where a container image cannot be had, instead of failing
     #[arg(long)]
     pub(crate) allow_missing: bool,

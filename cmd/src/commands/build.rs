@@ -1,11 +1,14 @@
 //! `sealer build`: builds a cluster image from a Kubefile.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sealer_build::images::{Collecting, LOCK_FILE};
+use sealer_build::images::{ChartValues, Collecting, LOCK_FILE};
 use sealer_build::{BuildRequest, Built, build};
 use sealer_image::layer::Compression;
 use sealer_image::transfer;
+use sealer_stdx::fs::At;
 use serde::Serialize;
 
 use crate::cli::{BuildArgs, CompressionName, Mode};
@@ -49,6 +52,7 @@ pub(super) fn run(args: BuildArgs, settings: &Settings) -> Result<ExitCode, Fail
             lists: args.image_list,
             ignored: args.ignored_image_list,
             with_auth: args.image_list_with_auth,
+            chart_values: chart_values(&args.chart_values)?,
             allow_missing: args.allow_missing,
             write_lock: args.write_lock.then_some(lock),
         },
@@ -57,6 +61,19 @@ pub(super) fn run(args: BuildArgs, settings: &Settings) -> Result<ExitCode, Fail
     let built =
         build(settings.task(), &request, &store).map_err(|error| Failure::from(error).building(&name))?;
     render::result(settings, &text(&name, &built), &result(name.clone(), &built))
+}
+
+/// Reads `[CHART=]FILE`.
+fn chart_values(given: &[String]) -> Result<Vec<ChartValues>, Failure> {
+    let read = |one: &String| {
+        let (chart, file) = match one.split_once('=') {
+            Some((chart, file)) => (Some(chart.to_owned()), PathBuf::from(file)),
+            None => (None, PathBuf::from(one)),
+        };
+        let text = fs::read_to_string(&file).at(&file)?;
+        Ok(ChartValues { chart, file, text })
+    };
+    given.iter().map(read).collect()
 }
 
 fn text(name: &str, built: &Built) -> String {

@@ -38,7 +38,7 @@ impl From<Error> for Failure {
 fn of_absent(absent: &[Absent]) -> Failure {
     let of_registry = |why: &Why| match why {
         Why::Fetch(error) => matches!(error, sealer_image::Error::Registry(_)),
-        Why::NoName(_) | Why::Collision(_) => false,
+        Why::NoName(_) | Why::Render(_) | Why::Collision(_) => false,
     };
     let kind = if absent.iter().any(|one| of_registry(&one.why)) { Kind::Registry } else { Kind::Input };
     let count = absent.len();
@@ -47,6 +47,10 @@ fn of_absent(absent: &[Absent]) -> Failure {
     let failure = absent.iter().fold(failure, |failure, one| failure.details(&format!("  {one}")));
     let hosts: BTreeSet<String> = absent.iter().filter_map(unauthorized).collect();
     let failure = hosts.iter().fold(failure, |failure, host| failure.hint(format!("`sealer login {host}`")));
+    let failure = match absent.iter().any(|one| matches!(one.why, Why::Render(_))) {
+        true => failure.hint("`--chart-values [CHART=]FILE` gives a chart the values that it asks for"),
+        false => failure,
+    };
     failure.hint(
         "`--ignored-image-list FILE` leaves images out; `--allow-missing` warns and builds without them",
     )

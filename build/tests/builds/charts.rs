@@ -1,0 +1,100 @@
+//! Charts are rendered as Helm renders them; what Helm 4 gave for the same charts stands beside them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sealer_build::images::ChartValues;
+use sealer_build::{Error, render_chart};
+
+use crate::kit::Bench;
+
+fn charts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/charts")
+}
+
+fn mistakes(error: Error) -> Vec<String> {
+    match error {
+        Error::Absent(absent) => absent.iter().map(ToString::to_string).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+#[test]
+fn charts_name_the_images_that_helm_finds() {
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(charts()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let (_, images) = render_chart(&path).unwrap();
+            let expected = fs::read_to_string(path.with_extension("images")).unwrap();
+            assert_eq!(images, expected.lines().collect::<Vec<_>>(), "{}", path.display());
+            seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, ["operator", "parent", "plain"]);
+}
+
+#[test]
+fn a_template_gives_the_text_that_helm_gives() {
+    let (pages, _) = render_chart(&charts().join("plain")).unwrap();
+    let config = "\n\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: dryrun-plain}
+data:
+  a: '1'
+  b: '[\"x\",\"y\"]'
+  c: '{\"d\":true}'
+  port: \"8081\"
+  n0: \"0\"
+  n2: \"2\"
+";
+    assert_eq!(pages["plain/templates/config.yaml"], config);
+    let account = "\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: dryrun-plain}\n";
+    assert_eq!(pages["plain/templates/test.yaml"], account);
+}
+
+#[test]
+fn an_absent_image_of_a_chart_is_named_by_its_template_and_line() {
+    let bench = Bench::new();
+    bench.write("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n");
+    bench.write("app/values.yaml", "image: 127.0.0.1:1/app:1\n");
+    bench.write(
+        "app/templates/pod.yaml",
+        "{{- /* why */ -}}\nkind: Pod\n{{- if true }}\nspec:\n  containers:\n  - name: c\n    image: {{ .Values.image }}\n{{- end }}\n",
+    );
+    let error = bench.try_build("FROM scratch\nCOPY app charts\n").unwrap_err();
+    let found = mistakes(error);
+    assert_eq!(found.len(), 1);
+    let expected = "charts/app/templates/pod.yaml:7: `127.0.0.1:1/app:1` cannot be had: ";
+    assert!(found[0].starts_with(expected), "{found:?}");
+}
+
+#[test]
+fn a_chart_that_cannot_be_rendered_ends_the_build_with_its_file_and_line() {
+    let mut bench = Bench::new();
+    bench.write("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n");
+    bench.write("app/templates/a.yaml", "kind: Pod\nname: {{ required \"say who\" .Values.who }}\n");
+    bench.write("bad/Chart.yaml", "apiVersion: v2\nname: bad\nversion: 1.0.0\n");
+    bench.write("bad/templates/b.yaml", "a: 1\nb: {{ nonesuch }}\n");
+    bench.write("open/Chart.yaml", "apiVersion: v2\nname: open\nversion: 1.0.0\n");
+    bench.write("open/templates/c.yaml", "{{ if .Values.x }}\n");
+    let kubefile = "FROM scratch\nCOPY app bad open charts\n";
+    assert_eq!(
+        mistakes(bench.try_build(kubefile).unwrap_err()),
+        [
+            "charts/app/templates/a.yaml:2: the chart cannot be rendered: required: say who",
+            "charts/bad/templates/b.yaml:2: the chart cannot be rendered: nonesuch: function not defined",
+            "charts/open/templates/c.yaml:1: the chart cannot be rendered: {{if}} has no {{end}}",
+        ]
+    );
+
+    bench.options.chart_values = vec![ChartValues {
+        chart: Some("app".to_owned()),
+        file: "v.yaml".into(),
+        text: "who: me\n".to_owned(),
+    }];
+    // A chart that asks for values has got them: that its defaults alone do not do is no mistake.
+    bench.build("FROM scratch\nCOPY app charts\n");
+}
