@@ -9,6 +9,7 @@ mod lock;
 mod manifest;
 mod needed;
 pub(crate) mod sources;
+mod verify;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -31,6 +32,7 @@ use sources::Sources;
 pub use charts::ChartValues;
 pub use lock::{LOCK_ANNOTATION, LOCK_FILE, Lock};
 pub use needed::{Needed, Place};
+pub use verify::{Lack, Verified, verify};
 
 /// The list of a context that holds credentials; no `COPY` takes it.
 pub(crate) const WITH_AUTH: &str = "imageListWithAuth.yaml";

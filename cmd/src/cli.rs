@@ -16,7 +16,7 @@ pub(crate) use cluster::{
 };
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
-    RegistryArgs, RmiArgs, TagArgs,
+    RegistryArgs, RmiArgs, TagArgs, VerifyArgs,
 };
 pub(crate) use local::{
     DiffArgs, FormatName, HistoryArgs, LoadArgs, ManifestCommand, MergeArgs, MountArgs, PruneArgs, SaveArgs,
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Images(ImagesArgs),
     /// Show what a local image is made of
     Inspect(InspectArgs),
+    /// Check that a local image holds all that it needs
+    Verify(VerifyArgs),
     /// Give a local image another name
     Tag(TagArgs),
     /// Remove local images

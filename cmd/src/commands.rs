@@ -29,6 +29,7 @@ mod save;
 mod search;
 mod system;
 mod tag;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Build(args) => build::run(args, settings),
         Command::Images(_) => images::run(settings),
         Command::Inspect(args) => inspect::run(&args, settings),
+        Command::Verify(args) => verify::run(&args, settings),
         Command::Tag(args) => tag::run(&args, settings),
         Command::Rmi(args) => rmi::run(&args, settings),
         Command::History(args) => history::run(&args, settings),

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use sealer_image::layer::{self, Change, Entry, EntryKind, Layer};
 use sealer_image::{Descriptor, Digest, Image, Store};
-use sealer_stdx::fs::At;
+use sealer_stdx::fs::{At, PathError};
 use sealer_stdx::task::Task;
+use walkdir::WalkDir;
 
 use super::layout::{self, Held, Slot};
 use super::needed::Mention;
@@ -52,6 +53,26 @@ impl Sources {
                 continue;
             }
             sources.apply(changes(task, store, cache, &descriptor, &diff_id)?);
+        }
+        Ok(sources)
+    }
+
+    /// Reads an unpacked image.
+    pub(crate) fn of_folder(root: &Path) -> Result<Self> {
+        let mut sources = Self::default();
+        let walk = WalkDir::new(root).sort_by_file_name().into_iter();
+        for entry in walk.filter_entry(|entry| {
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            is_near(path)
+        }) {
+            let entry = entry.map_err(|error| {
+                let path = error.path().unwrap_or(root).to_owned();
+                PathError { path, source: error.into() }
+            })?;
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+            if entry.file_type().is_file() && is_wanted(&path) {
+                sources.files.insert(path, fs::read(entry.path()).at(entry.path())?);
+            }
         }
         Ok(sources)
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use sealer_build::images::{LOCK_ANNOTATION, Lock};
+use sealer_build::images::{LOCK_ANNOTATION, Lack, Lock, Place, Verified, verify};
 use sealer_build::{Built, Error};
 use sealer_image::layer::unpack;
 use sealer_stdx::task::Task;
@@ -231,4 +231,65 @@ fn a_list_with_credentials_opens_its_registry_and_never_gets_into_the_image() {
     assert_eq!(String::from_utf8_lossy(&grep.stdout), "");
     let refused = bench.refused("FROM scratch\nCOPY imageListWithAuth.yaml etc\n");
     assert!(refused.contains("hint: `imageListWithAuth.yaml` is for the build alone"), "{refused}");
+}
+
+#[test]
+fn a_finished_image_is_looked_through_without_a_network() {
+    let mut bench = Bench::new();
+    let source = Registry::start(RegistryOptions::default());
+    let host = source.address();
+    push(&source, "one:1", "one");
+    bench.write("imageList", format!("{host}/one:1\n"));
+    let built = bench.build("FROM scratch\nCOPY imageList manifests\n");
+    drop(source);
+    let check = |built: &Built| {
+        verify(&Task::unobserved(), &bench.store, &bench.image(built), &bench.path("work"), &[]).unwrap()
+    };
+    assert_eq!(check(&built), Verified { needed: 1, lacking: Vec::new() });
+
+    // A later layer takes a blob away, and a manifest names what nobody brought.
+    let inside = unpacked(&bench, &built, "rootfs");
+    let blobs = inside.join("registry/docker/registry/v2/blobs/sha256");
+    let files = walkdir::WalkDir::new(&blobs).into_iter().map(|entry| entry.unwrap().into_path());
+    let is_layer = |path: &PathBuf| path.is_file() && !fs::read(path).unwrap().starts_with(b"{");
+    let layer = files.into_iter().find(is_layer).unwrap();
+    let place = layer.strip_prefix(&inside).unwrap().parent().unwrap().to_owned();
+    let digest = place.file_name().unwrap().to_string_lossy().into_owned();
+    bench.write("data", "");
+    bench.write(
+        "more.yaml",
+        format!("kind: Pod\nspec:\n  containers:\n  - {{name: c, image: '{host}/two:2'}}\n"),
+    );
+    bench.options.allow_missing = true;
+    let options = &mut bench.options;
+    let first = options.tag;
+    options.tag = "demo:v2";
+    let built =
+        bench.build(&format!("FROM {first}\nCOPY data {}/\nCOPY more.yaml manifests\n", place.display()));
+    let lack = |name: String, file: &str, line, why: String| Lack {
+        name,
+        places: vec![Place { file: file.to_owned(), line }],
+        why,
+    };
+    let check = verify(&Task::unobserved(), &bench.store, &bench.image(&built), &bench.path("work"), &[]);
+    assert_eq!(
+        check.unwrap(),
+        Verified {
+            needed: 2,
+            lacking: vec![
+                lack(
+                    format!("{host}/one:1"),
+                    "manifests/imageList",
+                    1,
+                    format!("its blob sha256:{digest} is missing or cut")
+                ),
+                lack(
+                    format!("{host}/two:2"),
+                    "manifests/more.yaml",
+                    4,
+                    "it is not in the image's registry".to_owned()
+                ),
+            ]
+        }
+    );
 }

@@ -104,6 +104,23 @@ pub(crate) struct InspectArgs {
     pub(crate) platform: Option<Platform>,
 }
 
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer verify --offline demo:v1")]
+pub(crate) struct VerifyArgs {
+    /// Check that a run of the image needs no network: every container image is inside
+    #[arg(long, required = true)]
+    pub(crate) offline: bool,
+    /// Leave out the container images that this file lists; `*` stands for anything (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignored_image_list: Vec<PathBuf>,
+    /// Which of its platforms to check [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+    /// The image
+    pub(crate) image: Reference,
+}
+
 /// Arguments of `tag`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sealer tag demo:v1 registry.example:5000/demo:v1")]
