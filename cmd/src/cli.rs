@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
     ApplyArgs, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, PlanArgs, ResumeArgs, RunArgs,
-    RunFlags, SshArgs,
+    RunFlags, SshArgs, StatusArgs,
 };
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
@@ -117,6 +117,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Remove a cluster, or some of its hosts
     Delete(DeleteArgs),
+    /// Compare a cluster's hosts with what was asked for
+    Status(StatusArgs),
     /// Look after the keys of a cluster's hosts
     #[command(subcommand)]
     Host(HostCommand),
@@ -126,6 +128,9 @@ pub(crate) enum Command {
     /// Make throwaway hosts on this machine to try images on
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Print completions for a shell, or write manual pages
+    #[command(subcommand)]
+    Docs(DocsCommand),
     /// Load one plugin and serve its calls (started by sealer itself)
     #[command(hide = true)]
     PluginHost {
@@ -133,5 +138,22 @@ pub(crate) enum Command {
         file: PathBuf,
         /// What an executable is called for
         verb: Option<String>,
+    },
+}
+
+/// What is made of the arguments' own description.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DocsCommand {
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  sealer docs completion bash > /etc/bash_completion.d/sealer")]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    #[command(after_help = "Example:\n  sealer docs man /usr/local/share/man/man1")]
+    Man {
+        /// The folder they go to
+        dir: PathBuf,
     },
 }

@@ -5,6 +5,7 @@ mod build;
 mod cluster;
 mod delete;
 mod diff;
+mod docs;
 mod history;
 mod host;
 mod images;
@@ -27,6 +28,7 @@ mod run;
 mod sandbox;
 mod save;
 mod search;
+mod status;
 mod system;
 mod tag;
 mod verify;
@@ -70,6 +72,8 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Plan(args) => plan::run(&args, settings),
         Command::Resume(args) => resume::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
+        Command::Status(args) => status::run(&args, settings),
+        Command::Docs(command) => docs::run(&command),
         Command::Host(command) => host::run(&command, settings),
         Command::Plugin(command) => plugin::run(&command, settings),
         Command::Sandbox(command) => sandbox::run(&command, settings),

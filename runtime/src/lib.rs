@@ -24,4 +24,6 @@ pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use distribute::Distributor;
 pub use error::{Error, HostError, HostFailure, Result};
 pub use plan::{PlanFile, RunPlan};
-pub use run::{Course, HostReport, Prepared, Report, RunOptions, World, forget_host_key, kept, prepare};
+pub use run::{
+    Course, HostReport, HostStatus, Prepared, Report, RunOptions, World, forget_host_key, kept, prepare,
+};

@@ -249,3 +249,27 @@ pub(crate) enum HostCommand {
         cluster: Option<String>,
     },
 }
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads every host, and changes nothing.
+
+Examples:
+  sealer status
+  sealer status -c demo --drift || sealer resume -c demo")]
+pub(crate) struct StatusArgs {
+    /// Name of the cluster [default: the only one there is]
+    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
+    pub(crate) cluster: Option<String>,
+    /// Exit with 1 if any host is not what the image and the Clusterfile say
+    #[arg(long)]
+    pub(crate) drift: bool,
+    /// How many hosts to work on at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}

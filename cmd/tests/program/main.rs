@@ -16,6 +16,7 @@ mod killed;
 mod kit;
 mod languages;
 mod local;
+mod manual;
 mod phases;
 mod plans;
 mod plugins;

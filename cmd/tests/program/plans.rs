@@ -44,8 +44,28 @@ fn a_plan_that_was_kept_is_done_just_so_and_afterwards_nothing_is_left_to_do() {
              Init\n  init/kubeconfig  {master}\nGuest\n  guest/kubeconfig  {master}\n"
         )
     );
+    let hosts = |files: u64, bytes: u64, in_place: bool| {
+        let none = json!({ "files": 0, "bytes": 0 });
+        let differs = json!({ "files": files, "bytes": bytes });
+        json!([
+            { "address": master, "roles": ["master"], "inPlace": true, "differs": none, "steps": [] },
+            { "address": node, "roles": ["node"], "inPlace": in_place, "differs": differs, "steps": [] },
+        ])
+    };
+    let status = ["status", "-p", PASSWORD];
+    assert_eq!(room.user.result(&status)["hosts"], hosts(1, 20, false));
+    let answer = room.user.sealer(&["-q", "status", "--drift", "-p", PASSWORD]);
+    assert!(answer.stdout.contains("  node    1 files differ (20 B)\n"), "{}", answer.stdout);
+    assert_eq!(
+        (answer.code, answer.stderr.as_str()),
+        (
+            Some(1),
+            "error: 1 of 2 hosts are not as they were asked for\nhint: `sealer run` or `sealer apply` mends what differs\n"
+        )
+    );
     room.user.ok(&["apply"]);
     assert_eq!(room.user.ok(&["plan"]), nothing);
+    assert_eq!(room.user.result(&status)["hosts"], hosts(0, 0, true));
 }
 
 #[test]
