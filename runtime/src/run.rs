@@ -2,6 +2,7 @@
 
 mod observe;
 mod resume;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,6 +33,7 @@ use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, R
 pub(crate) use observe::log_in;
 use observe::observe;
 pub use resume::{forget_host_key, kept};
+pub use status::HostStatus;
 
 /// What a run stands on.
 pub struct World<'a> {
@@ -259,32 +261,6 @@ impl Prepared<'_> {
         PlanFile { spec: self.begun.spec.clone(), plan: self.plan.clone() }
     }
 
-    /// Returns how far each host is from what was asked for.
-    #[must_use]
-    pub fn status(&self) -> Vec<HostStatus> {
-        let of_host = |host: &crate::HostSpec| {
-            let name = host.name();
-            let mut status = HostStatus {
-                roles: host.roles.clone(),
-                address: name.clone(),
-                differs: Amount::default(),
-                in_place: true,
-                steps: Vec::new(),
-            };
-            for step in self.plan.steps().filter(|step| !step.only_reads() && step.hosts.contains(&name)) {
-                match &step.action {
-                    Action::Distribute { sends, .. } => {
-                        status.differs = sends.get(&name).copied().unwrap_or_default();
-                        status.in_place = false;
-                    }
-                    _ => status.steps.push(step.id.clone()),
-                }
-            }
-            status
-        };
-        self.spec.hosts.iter().map(of_host).collect()
-    }
-
     /// Refuses to do anything else than what was planned before.
     ///
     /// # Errors
@@ -393,30 +369,6 @@ impl Prepared<'_> {
             steps: self.plan.count(),
             steps_before: self.done.count(),
         }
-    }
-}
-
-/// How far a host is from what was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HostStatus {
-    /// Its address.
-    pub address: String,
-    /// Its roles.
-    pub roles: Vec<String>,
-    /// Whether the image's root on it is what the image and the Clusterfile say.
-    pub in_place: bool,
-    /// The files that are missing or others there.
-    pub differs: Amount,
-    /// The steps that are not done.
-    pub steps: Vec<String>,
-}
-
-impl HostStatus {
-    /// Tells whether there is nothing to do on it.
-    #[must_use]
-    pub fn is_in_step(&self) -> bool {
-        self.in_place && self.steps.is_empty()
     }
 }
 
