@@ -109,6 +109,8 @@ fn is_installed(package: &str) -> Result<bool> {
 fn apt() -> Command {
     let mut apt = Command::new("apt-get");
     apt.env("DEBIAN_FRONTEND", "noninteractive");
+    // Somebody else on this machine may be installing something.
+    apt.args(["-o", "DPkg::Lock::Timeout=600"]);
     apt
 }
 
