@@ -39,6 +39,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
     /// Folder of images and clusters [default: /var/lib/sealer for root, else the XDG data folder]
     #[arg(long, value_name = "DIR", env = "SEALER_ROOT", global = true, hide_env_values = true)]

@@ -10,6 +10,7 @@ use super::image::{RegistryArgs, key_value};
 
 /// How to log in to hosts.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reaching hosts")]
 pub(crate) struct SshArgs {
     /// User on the hosts; others than root need sudo there [default: root]
     #[arg(short, long)]

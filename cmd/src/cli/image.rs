@@ -7,6 +7,7 @@ use sealer_image::{Platform, Reference};
 
 /// How to reach registries.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Registries")]
 pub(crate) struct RegistryArgs {
     /// Trust the certificates in this file too (can be repeated)
     #[arg(long, value_name = "FILE")]
