@@ -35,7 +35,8 @@ impl Jump {
             None => (place, "22"),
         };
         let port = port.parse().ok().filter(|port: &u16| *port > 0).ok_or_else(wrong)?;
-        let is_plain = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
+        let is_odd = |letter: char| letter.is_whitespace() || matches!(letter, '[' | ']');
+        let is_plain = |word: &str| !word.is_empty() && !word.contains(is_odd);
         if !is_plain(host) || !user.is_none_or(is_plain) {
             return Err(wrong());
         }
