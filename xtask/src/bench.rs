@@ -4,6 +4,7 @@ mod content;
 mod distribute;
 mod images;
 mod measure;
+mod plugins;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub(crate) enum BenchTask {
     Distribute(distribute::Distribute),
     /// Building, moving and unpacking images beside buildah, skopeo and umoci, on the same files
     Images(images::Images),
+    /// What it costs to call a plugin, by what it is written in
+    Plugins(plugins::Plugins),
 }
 
 /// Runs a benchmark.
@@ -26,6 +29,7 @@ pub(crate) fn run(task: &BenchTask) -> Result<()> {
     match task {
         BenchTask::Distribute(args) => distribute::run(args),
         BenchTask::Images(args) => images::run(args),
+        BenchTask::Plugins(args) => plugins::run(args),
     }
 }
 

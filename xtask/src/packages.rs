@@ -26,10 +26,11 @@ const ALWAYS: [&str; 13] = [
 ];
 
 /// The tools that tests compare with.
-pub(crate) const PEERS: [&str; 6] = ["apache2-utils", "buildah", "golang-go", "skopeo", "sshpass", "umoci"];
+pub(crate) const PEERS: [&str; 8] =
+    ["apache2-utils", "buildah", "etcd-client", "etcd-server", "golang-go", "skopeo", "sshpass", "umoci"];
 
 /// What the benchmarks measure against.
-pub(crate) const BENCH: [&str; 2] = ["sshpass", "zstd"];
+pub(crate) const BENCH: [&str; 3] = ["golang-go", "sshpass", "zstd"];
 
 /// What the benchmark of images measures against.
 pub(crate) const IMAGE_PEERS: [&str; 3] = ["buildah", "skopeo", "umoci"];
@@ -46,7 +47,8 @@ pub(crate) const LAB: [&str; 7] = [
 ];
 
 /// Packages with a service that nobody asked for, and its name.
-const SERVICES: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("openssh-server", "ssh")];
+const SERVICES: [(&str, &str); 3] =
+    [("docker-registry", "docker-registry"), ("etcd-server", "etcd"), ("openssh-server", "ssh")];
 
 /// Asked by Debian's packages whether they may start their services.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

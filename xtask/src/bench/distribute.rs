@@ -33,7 +33,7 @@ pub(crate) struct Distribute {
     write: bool,
 }
 
-const PASSWORD: &str = "secret";
+pub(super) const PASSWORD: &str = "secret";
 
 /// The ways to send a folder to many hosts with what every machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -159,7 +159,7 @@ fn by_sealer(stage: &Stage, args: &Distribute) -> Result<(Measured, Measured)> {
 }
 
 /// Makes hosts and returns their addresses. What was written before is on the disk then.
-fn up(stage: &Stage, hosts: u16) -> Result<Vec<String>> {
+pub(super) fn up(stage: &Stage, hosts: u16) -> Result<Vec<String>> {
     let printed = sealer(stage, &["sandbox", "up", &hosts.to_string(), "--password", PASSWORD])?;
     let mut addresses: Vec<String> = Vec::new();
     for word in printed.split_whitespace().filter(|word| word.parse::<std::net::Ipv4Addr>().is_ok()) {
@@ -171,12 +171,12 @@ fn up(stage: &Stage, hosts: u16) -> Result<Vec<String>> {
     Ok(addresses)
 }
 
-fn down(stage: &Stage) -> Result<()> {
+pub(super) fn down(stage: &Stage) -> Result<()> {
     sealer(stage, &["sandbox", "down"])?;
     command::run(&mut Command::new("sync"))
 }
 
-fn sealer(stage: &Stage, args: &[&str]) -> Result<String> {
+pub(super) fn sealer(stage: &Stage, args: &[&str]) -> Result<String> {
     let mut command = stage.command(&stage.programs().join("sealer"));
     command.args(args);
     let output = command::output(&mut command)?;
