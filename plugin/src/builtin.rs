@@ -2,6 +2,7 @@
 
 mod cluster_check;
 mod data;
+mod etcd;
 mod hostname;
 mod label;
 mod nodes;
@@ -13,7 +14,7 @@ use std::thread;
 use crate::plugin::{Error, HostError, Output, Plugin, PluginHost};
 
 /// The types of the built-in plugins.
-pub const BUILT_IN: [&str; 5] = ["CLUSTERCHECK", "HOSTNAME", "LABEL", "SHELL", "TAINT"];
+pub const BUILT_IN: [&str; 6] = ["CLUSTERCHECK", "ETCD", "HOSTNAME", "LABEL", "SHELL", "TAINT"];
 
 /// So many hosts are worked on at once.
 const AT_ONCE: usize = 32;
@@ -22,6 +23,7 @@ const AT_ONCE: usize = 32;
 pub(crate) fn all() -> Vec<Box<dyn Plugin>> {
     vec![
         Box::new(cluster_check::ClusterCheck),
+        Box::new(etcd::Etcd),
         Box::new(hostname::Hostname),
         Box::new(label::Label),
         Box::new(shell::Shell),

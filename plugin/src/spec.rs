@@ -240,6 +240,8 @@ impl Reader<'_> {
         }
         let (phases, place) =
             self.phases(&parsed.spec.action).map_err(|found| errors.extend(found)).unwrap_or_default();
+        let mut parsed = parsed;
+        snapshot_of_on(&mut parsed.spec);
         let on = self.on(&parsed.spec, place).map_err(|error| errors.push(*error)).unwrap_or_default();
         if let (Some(Selector::Labels(labels)), Some(phase)) =
             (&on, phases.iter().find(|phase| !phase.has_cluster()))
@@ -340,6 +342,16 @@ impl Reader<'_> {
 
     fn error(&self, line: usize, message: String, hint: Option<String>) -> SpecError {
         SpecError { file: self.file.to_owned(), line: self.first + line - 1, message, hint }
+    }
+}
+
+/// The original's `ETCD` has the path of its snapshot in `on`: `data: snapshot PATH`.
+fn snapshot_of_on(spec: &mut Spec) {
+    if spec.kind == "ETCD"
+        && spec.data.trim().is_empty()
+        && let Some(path) = spec.on.take_if(|on| on.value.trim().starts_with('/'))
+    {
+        spec.data = format!("snapshot {}", path.value.trim());
     }
 }
 

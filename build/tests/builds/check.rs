@@ -98,7 +98,7 @@ fn a_wrong_yaml_is_shown_with_its_line() {
             "type: LIST_NODE",
             "type: NODES",
             "6:3\n   |\n 6 |   type: NODES\n   |   ^^^^^^^^^^^ no plugin has the type `NODES`\n\
-             hint: types are CLUSTERCHECK, HOSTNAME, LABEL, SHELL, TAINT, LIST_NODE; a file that provides another must be copied too\n"
+             hint: types are CLUSTERCHECK, ETCD, HOSTNAME, LABEL, SHELL, TAINT, LIST_NODE; a file that provides another must be copied too\n"
                 .to_owned(),
         ),
     ];
@@ -264,7 +264,7 @@ fn a_yaml_and_a_plugin_find_each_other_in_the_base() {
     assert_eq!(
         bench.refused("FROM base:v1\nCOPY list_nodes.yaml plugin\nRUN rm plugins/list_nodes.so\n"),
         "  --> plugin/list_nodes.yaml:6:3\n   |\n 6 |   type: LIST_NODE\n   |   ^^^^^^^^^^^^^^^ no plugin has the type `LIST_NODE`\n\
-         hint: types are CLUSTERCHECK, HOSTNAME, LABEL, SHELL, TAINT; a file that provides another must be copied too\n"
+         hint: types are CLUSTERCHECK, ETCD, HOSTNAME, LABEL, SHELL, TAINT; a file that provides another must be copied too\n"
     );
 }
 

@@ -38,7 +38,7 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&Path) {
 
 #[test]
 fn a_plugin_is_taken_by_its_type() {
-    assert_eq!(refused(compiled(&[])), "taken as CLUSTERCHECK, HOSTILE, HOSTNAME, LABEL, SHELL, TAINT");
+    assert_eq!(refused(compiled(&[])), "taken as CLUSTERCHECK, ETCD, HOSTILE, HOSTNAME, LABEL, SHELL, TAINT");
 }
 
 #[test]

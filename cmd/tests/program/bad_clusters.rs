@@ -113,7 +113,7 @@ fn a_plugin_type_that_nobody_registers_is_refused_before_any_host_is_asked() {
         &format!(
             "{HEAD}  hosts:\n    - ips: [10.0.0.1]\n      roles: [master]\n---\napiVersion: sealer.cloud/v1\nkind: Plugin\nmetadata:\n  name: odd\nspec:\n  type: LIST_NODE\n  action: PostInstall\n"
         ),
-        "error: Clusterfile:11: no plugin has the type `LIST_NODE`\nhint: this image and sealer have CLUSTERCHECK, HOSTNAME, LABEL, SHELL, TAINT\n",
+        "error: Clusterfile:11: no plugin has the type `LIST_NODE`\nhint: this image and sealer have CLUSTERCHECK, ETCD, HOSTNAME, LABEL, SHELL, TAINT\n",
     );
 }
 

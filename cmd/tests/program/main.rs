@@ -7,6 +7,7 @@ mod bad_images;
 mod bad_kubefiles;
 mod builtins;
 mod clusters;
+mod etcd;
 mod guide;
 mod hostile;
 mod hosts;

@@ -47,7 +47,9 @@ impl Crew<'_> {
             }
         };
         let Err(error) = result else {
-            self.state.note_ran(&step.id)?;
+            if call.plugin.offers(Verb::Undo) {
+                self.state.note_ran(&step.id)?;
+            }
             task.finish();
             return Ok(());
         };
