@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
-    ApplyArgs, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, PlanArgs, ResumeArgs, RunArgs,
-    RunFlags, SshArgs, StatusArgs,
+    ApplyArgs, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, JoinArgs, PlanArgs, ResumeArgs,
+    RunArgs, RunFlags, SshArgs, StatusArgs,
 };
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
@@ -114,6 +114,9 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Show what `apply` would do, and keep it for later
     Plan(PlanArgs),
+    /// Add hosts to a cluster
+    #[command(visible_alias = "scale-up")]
+    Join(JoinArgs),
     /// Go on with a run that was not finished
     Resume(ResumeArgs),
     /// Remove a cluster, or some of its hosts

@@ -10,6 +10,7 @@ mod history;
 mod host;
 mod images;
 mod inspect;
+mod join;
 mod load;
 mod login;
 mod logout;
@@ -70,6 +71,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
         Command::Plan(args) => plan::run(&args, settings),
+        Command::Join(args) => join::run(&args, settings),
         Command::Resume(args) => resume::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
         Command::Status(args) => status::run(&args, settings),

@@ -19,6 +19,7 @@ use crate::error::{Error, HostError, InputError, Result};
 use crate::execute::{Crew, Member};
 use crate::facts;
 use crate::host::{Keys, connect};
+use crate::kubernetes::{Pods, remove_node};
 use crate::lease::{Lease, Wanted};
 use crate::plan::{self, PluginInput, RemoveInput};
 use crate::run::{World, targets, undone};
@@ -132,7 +133,9 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     };
     let said = BTreeMap::new();
     let input = PluginInput { specs: &specs, targets: &targets, said: &said, undone: &undone };
-    let plan = plan::remove(&RemoveInput { spec: &full, hosts: &hosts, plugins: input, undo: &undo });
+    let goes_on = matches!(request.which, Which::Hosts(_)) && state.kubeconfig().exists();
+    let plan =
+        plan::remove(&RemoveInput { spec: &full, hosts: &hosts, goes_on, plugins: input, undo: &undo });
     let seen = |host: &str| members.iter().find(|member| member.name == host);
     let lease = Lease::take(
         task,
@@ -165,6 +168,11 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     let known = doomed.iter().filter(|host| journal.knows(host));
     known.into_iter().try_for_each(|host| journal.forget(host))?;
     crew.execute(task, &plan)?;
+    for lost in missing.iter().filter(|_| goes_on) {
+        if let Err(reason) = remove_node(&state.kubeconfig(), &lost.host, Pods::Leave) {
+            task.warn(format!("{}: Kubernetes still knows the node: {reason}", lost.host));
+        }
+    }
     match request.which {
         Which::All => state.remove()?,
         Which::Hosts(_) => {

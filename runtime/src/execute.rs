@@ -119,6 +119,7 @@ impl Crew<'_> {
             Action::Kubeadm { verb, documents } => self.on_hosts(task, step, |member, _| {
                 self.kubeadm(task, member, *verb, &documents[&member.name])
             }),
+            Action::Drain => self.on_hosts(task, step, |member, _| self.drain(task, member)),
             Action::Ready { nodes } => self.wait_for_nodes(task, nodes),
         };
         match all(results) {

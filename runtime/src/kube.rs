@@ -93,8 +93,22 @@ pub(crate) fn nodes_with(kubeconfig: &Path, labels: &str) -> Result<Vec<String>,
     Ok(internal.filter_map(|address| address["address"].as_str().map(str::to_owned)).collect())
 }
 
+/// Returns the name of the node that has an internal address.
+///
+/// # Errors
+/// As [`request`], or when the server says no.
+pub(crate) fn node_at(kubeconfig: &Path, address: &str) -> Result<Option<String>, String> {
+    let nodes = list(kubeconfig, "/api/v1/nodes")?;
+    let has = |node: &&Value| {
+        let mut addresses = node["status"]["addresses"].as_array().into_iter().flatten();
+        addresses.any(|item| item["type"] == "InternalIP" && item["address"] == address)
+    };
+    let found = nodes.iter().find(has);
+    Ok(found.and_then(|node| node["metadata"]["name"].as_str()).map(str::to_owned))
+}
+
 /// The items of a list.
-fn list(kubeconfig: &Path, path: &str) -> Result<Vec<Value>, String> {
+pub(crate) fn list(kubeconfig: &Path, path: &str) -> Result<Vec<Value>, String> {
     let get = KubeRequest { method: "GET".to_owned(), path: path.to_owned(), ..KubeRequest::default() };
     let reply = request(kubeconfig, &get)?;
     let body: Value = serde_json::from_str(&reply.body)

@@ -1,6 +1,7 @@
 //! Kubernetes, where an image brings it: what kubeadm is told, and the keys that it needs beforehand.
 
 mod documents;
+mod drain;
 mod files;
 mod kubeconfig;
 pub(crate) mod pki;
@@ -13,6 +14,7 @@ use crate::cluster::{ClusterSpec, HostSpec};
 use crate::error::{Error, InputError, Result};
 
 pub(crate) use documents::{CA_HASH, Documents, TOKEN};
+pub(crate) use drain::{Pods, remove_node};
 pub(crate) use files::{FileOut, get, put};
 pub(crate) use kubeconfig::Kubeconfig;
 pub(crate) use pki::Authority;

@@ -25,5 +25,6 @@ pub use distribute::Distributor;
 pub use error::{Error, HostError, HostFailure, Result};
 pub use plan::{PlanFile, RunPlan};
 pub use run::{
-    Course, HostReport, HostStatus, Prepared, Report, RunOptions, World, forget_host_key, kept, prepare,
+    Course, HostReport, HostStatus, Prepared, Report, RunOptions, World, forget_host_key, joined, kept,
+    prepare,
 };

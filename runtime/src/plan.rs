@@ -112,6 +112,8 @@ pub enum Action {
         /// What kubeadm is told on each host; secrets stand in it when it is.
         documents: BTreeMap<String, String>,
     },
+    /// Has Kubernetes move the pods off the hosts' nodes, and forget the nodes.
+    Drain,
     /// Waits until Kubernetes calls the hosts' nodes ready.
     Ready {
         /// The node's name of each host.
@@ -249,7 +251,7 @@ impl Step {
                 writeln!(f, "  {}  {hosts}", self.id)?;
                 command.lines().try_for_each(|line| writeln!(f, "    {line}"))
             }
-            Action::Kubeconfig => writeln!(f, "  {}  {hosts}", self.id),
+            Action::Kubeconfig | Action::Drain => writeln!(f, "  {}  {hosts}", self.id),
             Action::Plugin { spec, says } => {
                 writeln!(f, "  {}  {hosts}  ({} of {})", self.id, spec.kind, spec.file)?;
                 says.iter().try_for_each(|line| writeln!(f, "    {line}"))

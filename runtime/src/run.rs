@@ -32,7 +32,7 @@ use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, R
 
 pub(crate) use observe::log_in;
 use observe::observe;
-pub use resume::{forget_host_key, kept};
+pub use resume::{forget_host_key, joined, kept};
 pub use status::HostStatus;
 
 /// What a run stands on.

@@ -28,6 +28,9 @@ pub(crate) struct LabArgs {
     /// How many nodes
     #[arg(long, default_value_t = 1)]
     nodes: u8,
+    /// Have one more node join, and leave again
+    #[arg(long)]
+    join: bool,
     /// Leave hosts and cluster as they are after the checks
     #[arg(long)]
     keep: bool,
@@ -103,8 +106,9 @@ impl Lab {
     }
 
     fn play(&mut self, args: &LabArgs, parts: &build::Parts) -> Result<Hosts> {
-        let up = Hosts::up_line(&self.stage, &parts.root, args.masters, args.nodes);
-        let hosts = Hosts::of(&self.step("hosts up", &up)?, args.masters)?;
+        let up = Hosts::up_line(&self.stage, &parts.root, args.masters + args.nodes + u8::from(args.join));
+        let mut hosts = Hosts::of(&self.step("hosts up", &up)?, args.masters)?;
+        let spare = if args.join { hosts.nodes.pop() } else { None };
         self.prepare(parts)?;
         let registry = Registry::start(&self.stage)?;
         let authority = self.stage.place().join("ca.crt");
@@ -123,17 +127,34 @@ impl Lab {
         let printed = self.step("run", &run)?;
         check::names_are_printed(&printed, &hosts)?;
         check::cluster(self, &hosts, parts)?;
+        if let Some(spare) = &spare {
+            self.join(&mut hosts, spare, parts)?;
+        }
         if args.keep {
             return Ok(hosts);
         }
         let delete = format!("sealer delete -a --force -p {PASSWORD}");
         self.step("delete", &delete)?;
-        check::clean(self, &hosts)?;
+        check::clean(self, &hosts.all())?;
+        check::forgotten(self)?;
         self.step("run again", &run)?;
         check::cluster(self, &hosts, parts)?;
         self.step("delete again", &delete)?;
-        check::clean(self, &hosts)?;
+        check::clean(self, &hosts.all())?;
+        check::forgotten(self)?;
         Ok(hosts)
+    }
+
+    /// Has a node join, be asked as all others, and leave.
+    fn join(&mut self, hosts: &mut Hosts, spare: &str, parts: &build::Parts) -> Result<()> {
+        self.step("join", &format!("sealer join -n {spare} -p {PASSWORD}"))?;
+        hosts.nodes.push(spare.to_owned());
+        check::cluster(self, hosts, parts)?;
+        self.step("delete the node", &format!("sealer delete -n {spare} --force -p {PASSWORD}"))?;
+        hosts.nodes.pop();
+        check::nodes_are(self, hosts, parts)?;
+        check::clean(self, &[spare.to_owned()])?;
+        check::cluster(self, hosts, parts)
     }
 
     /// Lays out the two images' folders, as their authors have them.

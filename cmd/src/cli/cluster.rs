@@ -185,6 +185,31 @@ pub(crate) struct DeleteArgs {
     pub(crate) ssh: SshArgs,
 }
 
+/// Arguments of `join`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealer join -n 10.0.0.7-10.0.0.9 --passwd-file secret
+  sealer join -c demo -m 10.0.0.2,10.0.0.3 --dry-run")]
+#[command(group = clap::ArgGroup::new("who").required(true).multiple(true).args(["masters", "nodes"]))]
+pub(crate) struct JoinArgs {
+    /// Further masters
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) masters: Option<String>,
+    /// Further nodes
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) nodes: Option<String>,
+    /// Name of the cluster [default: the only one there is]
+    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
+    pub(crate) cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -13,6 +13,7 @@ mod hostile;
 mod hosts;
 mod images;
 mod interop;
+mod joins;
 mod killed;
 mod kit;
 mod languages;

@@ -13,7 +13,9 @@ use crate::error::{HostError, HostFailure};
 use crate::host::quote::quote;
 use crate::kube;
 use crate::kubernetes::pki::{AUTHORITIES, DIR, Signer};
-use crate::kubernetes::{Authority, CA_HASH, FileOut, Node, TOKEN, Token, get, put};
+use crate::kubernetes::{
+    API_SERVER, Authority, CA_HASH, FileOut, Node, Pods, TOKEN, Token, get, put, remove_node,
+};
 use crate::plan::{KubeadmVerb, RegistryNames, Step, state_dir};
 
 /// How long nodes may take to become ready, and how often they are looked at.
@@ -171,6 +173,19 @@ impl Crew<'_> {
         put(&*member.host, &files.collect::<Vec<_>>())
     }
 
+    /// A cluster that does not answer keeps nobody from leaving it.
+    pub(super) fn drain(&self, task: &Task, member: &Member) -> Result<()> {
+        let task = task.child("host", member.name.clone(), None)?;
+        if let Err(reason) = remove_node(&self.kubeconfig, &member.name, Pods::Evict) {
+            task.warn(format!(
+                "{}: the node was not taken out of Kubernetes in order: {reason}",
+                member.name
+            ));
+        }
+        task.finish();
+        Ok(())
+    }
+
     /// Looks at nodes until Kubernetes calls all of them ready.
     pub(super) fn wait_for_nodes(
         &self,
@@ -208,31 +223,53 @@ impl Crew<'_> {
     }
 }
 
-/// Runs kubeadm with the document that comes on standard input; what goes wrong is told with the
+/// Runs kubeadm with the document that comes on standard input. What an attempt left that did not
+/// come to its end goes first, but for the keys that it was given; what goes wrong is told with the
 /// last words of the kubelet.
+const SCRIPT: &str = r#"set -e
+umask 077
+mkdir -p "$state"
+cat > "$state/config.yaml"
+socket=$(sed -n 's/^ *criSocket: *//p' "$state/config.yaml" | head -n 1)
+if [ -e /etc/kubernetes/kubelet.conf ] || [ -n "$(ls /etc/kubernetes/manifests 2>/dev/null)" ]; then
+    echo 'an earlier attempt did not come to its end: its rest is removed'
+    rm -rf "$state/keys"
+    mkdir "$state/keys"
+    for keys in pki admin.conf controller-manager.conf scheduler.conf; do
+        [ ! -e "/etc/kubernetes/$keys" ] || cp -a "/etc/kubernetes/$keys" "$state/keys/"
+    done
+    kubeadm reset --force ${socket:+--cri-socket "$socket"} >/dev/null 2>&1 || true
+    mkdir -p /etc/kubernetes
+    cp -a "$state/keys/." /etc/kubernetes/
+    rm -rf "$state/keys"
+fi
+if kubeadm "$verb" --config "$state/config.yaml" $flags; then :; else
+    status=$?
+    rm -f "$state/config.yaml"
+    journalctl -u kubelet -n 10 --no-pager -o cat >&2 || true
+    exit $status
+fi
+rm -f "$state/config.yaml"
+if [ -e /etc/kubernetes/admin.conf ]; then mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf /root/.kube/config; fi
+if [ -n "$own" ]; then
+    hosts=$(sed "s/^[^ ]* $server\$/$own $server/" /etc/hosts) && printf '%s\n' "$hosts" > /etc/hosts
+fi
+touch "$state/done"
+"#;
+
 fn script(state: &str, verb: KubeadmVerb, address: &str) -> String {
     let flags = match verb {
         KubeadmVerb::Init => "--skip-token-print --ignore-preflight-errors=SystemVerification",
         KubeadmVerb::JoinMaster | KubeadmVerb::JoinNode => "--ignore-preflight-errors=SystemVerification",
     };
-    // A master asks its own API server.
-    let then = match verb {
-        KubeadmVerb::JoinMaster => format!(
-            "hosts=$(sed 's/^[^ ]* apiserver\\.cluster\\.local$/{address} apiserver.cluster.local/' /etc/hosts) && printf '%s\\n' \"$hosts\" > /etc/hosts\n"
-        ),
-        KubeadmVerb::Init | KubeadmVerb::JoinNode => String::new(),
-    };
-    let user = match verb {
-        KubeadmVerb::JoinNode => "",
-        _ => "mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf /root/.kube/config\n",
-    };
+    // A further master asks its own API server.
+    let own = if verb == KubeadmVerb::JoinMaster { address } else { "" };
+    let word = verb.word();
     format!(
-        "set -e\numask 077\nstate={}\nmkdir -p $state\ncat > $state/config.yaml\n\
-         if kubeadm {} --config $state/config.yaml {flags}; then :; else\n  status=$?\n  rm -f $state/config.yaml\n  \
-         journalctl -u kubelet -n 10 --no-pager -o cat >&2 || true\n  exit $status\nfi\n\
-         rm -f $state/config.yaml\n{then}{user}touch $state/done",
+        "state={}\nverb={word}\nflags={}\nown={}\nserver={API_SERVER}\n{SCRIPT}",
         quote(state),
-        verb.word(),
+        quote(flags),
+        quote(own)
     )
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn networks(made: &Kubernetes) -> BTreeMap<String, String> {
 pub(crate) fn init(spec: &ClusterSpec, made: &Kubernetes, has_registry: bool) -> Vec<Step> {
     let first = made.first();
     let all = addresses(made.all());
-    let mut steps = vec![exec("init/clear", &all, clear(spec, made))];
+    let mut steps = vec![exec("init/begin", &all, begin(spec))];
     if has_registry {
         let names = RegistryNames {
             domain: REGISTRY_DOMAIN.to_owned(),
@@ -91,10 +91,12 @@ pub(crate) fn ready(made: &Kubernetes) -> Step {
 }
 
 /// Takes a host out of Kubernetes, whether or not the image has a script for that.
-pub(crate) fn leave(spec: &ClusterSpec, hosts: &[String]) -> Step {
+pub(crate) fn leave(spec: &ClusterSpec, hosts: &[String], goes_on: bool) -> Step {
+    // A master of a cluster that goes on is no longer to count among the members of its etcd.
+    let gently = if goes_on { "false" } else { "kubeadm reset phase cleanup-node --force >/dev/null 2>&1" };
     let command = format!(
-        "if [ -e {}/begun ]; then\nif command -v kubeadm >/dev/null; then kubeadm reset phase cleanup-node --force \
-         >/dev/null 2>&1 || kubeadm reset --force >/dev/null 2>&1 || true; fi\n{}\n\
+        "if [ -e {}/begun ]; then\nif command -v kubeadm >/dev/null; then {gently} \
+         || kubeadm reset --force >/dev/null 2>&1 || true; fi\n{}\n\
          rm -rf /etc/docker/certs.d/{REGISTRY_DOMAIN}:*\nfi",
         quote(&state_dir(spec)),
         forget([API_SERVER, REGISTRY_DOMAIN]),
@@ -102,14 +104,9 @@ pub(crate) fn leave(spec: &ClusterSpec, hosts: &[String]) -> Step {
     exec("clean/kubeadm", hosts, command)
 }
 
-/// What an attempt left that did not come to its end is taken away, and ours is begun.
-fn clear(spec: &ClusterSpec, made: &Kubernetes) -> String {
-    format!(
-        "state={}\nif [ -e $state/begun ] && [ ! -e $state/done ]; then kubeadm reset --force --cri-socket {} \
-         >/dev/null 2>&1 || true; fi\nmkdir -p $state && touch $state/begun",
-        quote(&state_dir(spec)),
-        quote(made.documents.socket()),
-    )
+/// From here on the host is this cluster's, and a delete takes it back.
+fn begin(spec: &ClusterSpec) -> String {
+    format!("mkdir -p {0} && touch {0}/begun", quote(&state_dir(spec)))
 }
 
 /// The names of registry and API server, on every host: until there is a balancer, on the first master.
@@ -186,7 +183,7 @@ spec:
             steps.iter().map(|step| (step.id.as_str(), step.hosts.join(" "))).collect();
         let (all, masters) = ("10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4", "10.0.0.1 10.0.0.2");
         let expected = [
-            ("init/clear", all),
+            ("init/begin", all),
             ("init/registry-certificate", all),
             ("init/registry", "10.0.0.1"),
             ("init/names", all),

@@ -15,6 +15,8 @@ pub(crate) struct RemoveInput<'a> {
     pub(crate) spec: &'a ClusterSpec,
     /// The hosts that are cleaned.
     pub(crate) hosts: &'a [String],
+    /// Whether the cluster goes on without them, and is told so.
+    pub(crate) goes_on: bool,
     pub(crate) plugins: PluginInput<'a>,
     /// The plugins' steps that are taken back, in the order in which they were done.
     pub(crate) undo: &'a [String],
@@ -32,8 +34,13 @@ pub(crate) fn remove(input: &RemoveInput<'_>) -> RunPlan {
     let mut phases: Vec<PhasePlan> = Vec::new();
     let pre_clean = undo(input).into_iter().chain(plugins(Phase::PreClean)).collect();
     add(&mut phases, Phase::PreClean, pre_clean);
-    let leave = kubernetes::leave(input.spec, &clean.hosts);
-    add(&mut phases, Phase::Clean, vec![leave, clean]);
+    let mut steps = Vec::new();
+    if input.goes_on {
+        steps.push(Step::new("clean/drain", clean.hosts.clone(), Action::Drain));
+    }
+    steps.push(kubernetes::leave(input.spec, &clean.hosts, input.goes_on));
+    steps.push(clean);
+    add(&mut phases, Phase::Clean, steps);
     add(&mut phases, Phase::PostClean, plugins(Phase::PostClean));
     add(&mut phases, Phase::Remove, vec![remove]);
     let image = input.spec.image.familiar();

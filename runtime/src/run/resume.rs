@@ -3,11 +3,12 @@
 use sealer_image::Image;
 
 use super::{Course, RunOptions};
-use crate::cluster::ClusterSpec;
 use crate::cluster::clusterfile;
-use crate::cluster::flags::Defaults;
+use crate::cluster::flags::{self, Defaults};
+use crate::cluster::hosts::Endpoint;
 use crate::cluster::state::{self, State};
-use crate::error::{Error, Result, Unfinished};
+use crate::cluster::{ClusterSpec, HostSpec};
+use crate::error::{Error, InputError, Result, Unfinished};
 use crate::execute::journal::{Begun, Journal, now};
 use crate::plan::RunPlan;
 use crate::run::World;
@@ -86,6 +87,43 @@ pub fn kept(world: &World<'_>, name: Option<&str>, defaults: &Defaults) -> Resul
     let name = state::pick(&world.clusters(), name)?;
     let text = state::read(&world.clusters(), &name)?;
     clusterfile::parse("Clusterfile", &text, defaults).map_err(Error::Input)
+}
+
+/// Returns a cluster as it was asked for last, with further hosts.
+///
+/// # Errors
+/// As [`kept`], or when a host is in the cluster already.
+pub fn joined(
+    world: &World<'_>,
+    name: Option<&str>,
+    (masters, nodes): (&[Endpoint], &[Endpoint]),
+    defaults: &Defaults,
+) -> Result<ClusterSpec> {
+    let mut spec = kept(world, name, defaults)?;
+    let more = flags::of_flags(&spec.name, spec.image.clone(), masters, nodes, defaults);
+    let more = more.map_err(Error::Input)?.hosts;
+    let there = |host: &&HostSpec| spec.hosts.iter().any(|known| known.address == host.address);
+    let errors: Vec<InputError> = more
+        .iter()
+        .filter(there)
+        .map(|host| InputError {
+            place: "-m or -n".to_owned(),
+            message: format!("`{}` is a host of cluster `{}` already", host.name(), spec.name),
+            hint: None,
+        })
+        .collect();
+    if !errors.is_empty() {
+        return Err(Error::Input(errors));
+    }
+    for mut host in more {
+        let own = std::mem::take(&mut host.env);
+        host.env.clone_from(&spec.env);
+        host.env.extend(own);
+        spec.hosts.push(host);
+    }
+    // Masters first, each group in the order in which it came.
+    spec.hosts.sort_by_key(|host| !host.has_role("master"));
+    Ok(spec)
 }
 
 /// Forgets the keys that a host of a cluster had. Returns the cluster's name and how many they were.

@@ -22,10 +22,7 @@ pub(super) fn names_are_printed(printed: &str, hosts: &Hosts) -> Result<()> {
 /// Asks the cluster: nodes, a Deployment whose image only the offline registry has, its Service from
 /// every host, names from a pod, and that no packet left.
 pub(super) fn cluster(lab: &mut Lab, hosts: &Hosts, parts: &build::Parts) -> Result<()> {
-    let kubectl = format!(
-        "KUBECONFIG=$SEALER_ROOT/clusters/my-cluster/admin.conf {}",
-        parts.programs.join("kubectl").display()
-    );
+    let kubectl = kubectl(parts);
     let nodes = lab.step("nodes", &format!("{kubectl} get nodes -o wide --no-headers"))?;
     let ready = nodes.lines().filter(|line| line.split_whitespace().nth(1) == Some("Ready")).count();
     let count = hosts.all().len();
@@ -63,22 +60,39 @@ pub(super) fn cluster(lab: &mut Lab, hosts: &Hosts, parts: &build::Parts) -> Res
     Ok(())
 }
 
+/// Checks that Kubernetes has just these nodes.
+pub(super) fn nodes_are(lab: &mut Lab, hosts: &Hosts, parts: &build::Parts) -> Result<()> {
+    let nodes = lab.step("nodes that are left", &format!("{} get nodes --no-headers", kubectl(parts)))?;
+    let (seen, count) = (nodes.lines().count(), hosts.all().len());
+    wrong_unless(seen == count, || format!("Kubernetes has {seen} nodes, not {count}"))
+}
+
+fn kubectl(parts: &build::Parts) -> String {
+    let program = parts.programs.join("kubectl");
+    format!("KUBECONFIG=$SEALER_ROOT/clusters/my-cluster/admin.conf {}", program.display())
+}
+
 /// Looks for what a delete must not leave.
-pub(super) fn clean(lab: &mut Lab, hosts: &Hosts) -> Result<()> {
+pub(super) fn clean(lab: &mut Lab, hosts: &[String]) -> Result<()> {
     let look = "ls -d /var/lib/sealer /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/containerd/* \
         /etc/containerd /etc/cni /opt/cni /usr/bin/kube* /usr/bin/containerd* /usr/bin/sealer-registry \
         /etc/docker /root/.kube /run/containerd 2>/dev/null; \
-        pgrep -a \"kube|etcd|containerd|sealer-reg\"; \
+        ps -eo comm= | grep -E \"^(kube|etcd|containerd|sealer-reg|pause|addons)\"; \
         grep -E \"containerd|kubelet|netns/cni\" /proc/mounts | grep -vE \"^[^ ]+ /var/lib/(containerd|kubelet|etcd) \"; \
         iptables-save 2>/dev/null | grep -E \"KUBE|CNI\"; ip -o link | grep veth; ip route | grep via; \
         grep -E \"apiserver.cluster.local|sea.hub\" /etc/hosts; systemctl --failed --no-legend; true";
-    for host in hosts.all() {
-        let left = lab.step(&format!("left on {host}"), &Hosts::ssh(&host, look))?;
+    for host in hosts {
+        let left = lab.step(&format!("left on {host}"), &Hosts::ssh(host, look))?;
         let left = left.trim();
         wrong_unless(left.is_empty(), || format!("left on {host}:\n{left}"))?;
     }
-    let clusters = lab.stage.dir().join("sealer/clusters/my-cluster");
-    wrong_unless(fs::metadata(&clusters).is_err(), || format!("{} is still there", clusters.display()))
+    Ok(())
+}
+
+/// Looks for what a delete must not leave on this machine.
+pub(super) fn forgotten(lab: &Lab) -> Result<()> {
+    let cluster = lab.stage.dir().join("sealer/clusters/my-cluster");
+    wrong_unless(fs::metadata(&cluster).is_err(), || format!("{} is still there", cluster.display()))
 }
 
 fn wrong_unless(right: bool, message: impl FnOnce() -> String) -> Result<()> {

@@ -20,8 +20,8 @@ pub(crate) fn script() -> PathBuf {
 
 impl Hosts {
     /// The command that makes them, the masters first.
-    pub(crate) fn up_line(stage: &Stage, root: &Path, masters: u8, nodes: u8) -> String {
-        let numbers: Vec<String> = (2..2 + masters + nodes).map(|number| number.to_string()).collect();
+    pub(crate) fn up_line(stage: &Stage, root: &Path, count: u8) -> String {
+        let numbers: Vec<String> = (2..2 + count).map(|number| number.to_string()).collect();
         format!(
             "SEALER_LAB_PASSWORD={PASSWORD} bash {} up {} {} {}",
             script().display(),
