@@ -80,3 +80,55 @@ fn a_changed_release_moves_what_changed_and_the_last_delete_takes_the_cache_alon
     room.user.ok(&["delete", "-a", "--force", "-p", crate::hosts::PASSWORD]);
     assert_eq!(room.on_all("ls -A /var/lib/sealer"), [""; 3]);
 }
+
+/// Begins a relayed run that is slow enough to be disturbed, and disturbs it once a host's agent runs.
+fn disturbed(room: &Room, host: usize, disturb: impl Fn(&mut std::process::Child)) -> std::process::Output {
+    let flags = room.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let more = ["-e", "WHO=all", "--distributor", "relay", "--bandwidth", "500K"];
+    let args = [&["--output", "json", "run", "big:v1"], &flags[..], &more].concat();
+    let (out, errors) = (std::fs::File::create(room.user.path("out")), std::process::Stdio::null());
+    let mut child = room.user.command(&args).stdout(out.unwrap()).stderr(errors).spawn().unwrap();
+    while room.on(host, "pgrep '^[.]agent-'").is_empty() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before an agent was seen");
+    }
+    disturb(&mut child);
+    let status = child.wait().unwrap();
+    std::process::Output { status, stdout: std::fs::read(room.user.path("out")).unwrap(), stderr: Vec::new() }
+}
+
+const ROOT: &str = "cd /var/lib/sealer/data/my-cluster/rootfs/ && find . -type f | sort | xargs sha256sum";
+
+#[test]
+fn a_host_whose_agent_is_killed_is_named_and_ends_like_the_others() {
+    let room = Room::with(4);
+    image(&room, &noise(5, 4_000_000));
+    let output = disturbed(&room, 2, |_| {
+        room.on(2, "pkill -KILL '^[.]agent-'");
+    });
+    let events = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{events}");
+    assert!(
+        events.contains(&format!("{} is sent a plain stream: the agent ended with 137", room.address(2))),
+        "{events}"
+    );
+    let roots = room.on_all(ROOT);
+    assert_eq!((&roots[2], &roots[3]), (&roots[1], &roots[1]));
+    assert_eq!(room.on_all(LEFT), ["0\nrootfs "; 4]);
+}
+
+#[test]
+fn an_operator_that_is_killed_leaves_no_agent_and_the_next_run_ends_the_work() {
+    let room = Room::with(3);
+    image(&room, &noise(5, 4_000_000));
+    disturbed(&room, 2, |child| child.kill().unwrap());
+    // sshd has closed the agents' input by now, or does so any moment.
+    for host in 0..3 {
+        while !room.on(host, "pgrep '^[.]agent-'").is_empty() {}
+    }
+    room.run("big:v1", &["-e", "WHO=all", "--distributor", "relay"]);
+    let roots = room.on_all(ROOT);
+    assert_eq!(&roots[1], &roots[2]);
+    assert_eq!(roots[1].lines().count(), 44);
+    assert_eq!(room.on_all(LEFT), ["0\nrootfs "; 3]);
+}

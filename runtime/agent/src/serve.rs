@@ -69,11 +69,12 @@ fn pieces(hub: &Hub, host: &mut Incoming, mut wanted: Bits) -> Result<()> {
     loop {
         match pool.wait(&wanted, PULSE) {
             Wait::Has(at) => {
+                // What the disk has lost meanwhile, whoever asks gets elsewhere.
+                wanted.remove(at);
                 if let Some(piece) = pool.piece(at) {
                     hub.pace.take(piece.bytes.len());
                     write_piece(host, &piece).map_err(Error::Wire)?;
                     pool.sent(piece.bytes.len());
-                    wanted.remove(at);
                 }
             }
             Wait::Later => send(host, &Frame::Pulse)?,

@@ -96,7 +96,7 @@ pub(crate) enum Relayed {
         /// The bytes that other hosts sent.
         relayed: u64,
     },
-    /// Its agent did not start or was killed: it can still be sent a plain stream.
+    /// Its agent did not start or was killed, or its disk lost something: it can still be sent a plain stream.
     Unable {
         /// Why, for people.
         reason: String,
@@ -189,14 +189,18 @@ impl Run<'_> {
         let command = agent::put(seat.host, self.dir)?;
         let mail = self.board.mail(at);
         mail.put(&Frame::say(&Order::Setup(Box::new(self.setup(at)?))));
-        let mut talk = Talk { run: self, task: &task, at, seen: Vec::new(), told: 0, failure: None };
+        let mut talk =
+            Talk { run: self, task: &task, at, seen: Vec::new(), told: 0, failure: None, decayed: None };
         let output = seat.host.run(&command, &mut mail.reader(), &mut |stream, bytes| {
             if stream == Stream::Stdout {
                 talk.take(bytes, scope);
             }
         });
         mail.close();
-        let failure = talk.failure.take();
+        let (failure, decayed) = (talk.failure.take(), talk.decayed.take());
+        if let (Stage::Done(_), Some(reason)) = (self.board.stage(at), decayed) {
+            return Ok(Relayed::Unable { reason });
+        }
         match (self.board.stage(at), failure) {
             (Stage::Done(totals), _) => {
                 task.advance(amount.bytes.saturating_sub(talk.told));
@@ -263,6 +267,8 @@ struct Talk<'r, 't> {
     /// The bytes of content that the task knows of.
     told: u64,
     failure: Option<HostFailure>,
+    /// What its disk did not keep: the root is looked through once more, then.
+    decayed: Option<String>,
 }
 
 impl<'r> Talk<'r, '_> {
@@ -311,7 +317,7 @@ impl<'r> Talk<'r, '_> {
                 self.task.warn(format!("{peer} {what}, found by {}: {reason}", seat.name));
             }
             Report::Decayed { path } => {
-                self.task.warn(format!("{}: `{path}` changed on the disk, and is fetched again", seat.name));
+                self.decayed = Some(format!("`{path}` changed on its disk after it was checked"));
             }
             Report::Done(totals) => {
                 self.advance(totals);
