@@ -1,4 +1,5 @@
 //! Agents that talk over loopback: who gets what, from whom, and who gets nothing.
+#![allow(clippy::unwrap_used, reason = "a test has nothing better to do than to panic")]
 
 use std::collections::BTreeMap;
 use std::fs;
