@@ -185,13 +185,16 @@ pub(crate) struct Mistake {
     pub(crate) hint: Option<String>,
 }
 
+/// What to do when a disk is full.
+const FREE_SPACE: &str = "`sealer prune` frees what no image needs, `--root DIR` puts sealer's folder elsewhere; what was verified is kept";
+
 impl From<PathError> for Failure {
     fn from(error: PathError) -> Self {
         let full = error.is_full();
         let denied = error.source.kind() == io::ErrorKind::PermissionDenied;
         let failure = Self::new(Kind::Failed, error.to_string());
         if full {
-            failure.hint("free some space, or put sealer's folder elsewhere with `--root DIR`; what was verified is kept")
+            failure.hint(FREE_SPACE)
         } else if denied {
             failure.hint("run it as a user who may, or put sealer's folder elsewhere with `--root DIR`")
         } else {

@@ -120,6 +120,14 @@ pub enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// The file system is full, or would be.
+    #[error("{}: the file system has not enough space: {missing} bytes are missing", path.display())]
+    Full {
+        /// The file or the folder.
+        path: PathBuf,
+        /// How much is missing at least, in bytes.
+        missing: u64,
+    },
     /// The work was interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

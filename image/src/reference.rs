@@ -1,5 +1,7 @@
 //! What a user calls an image: `registry/repository:tag@digest`, by Docker's rules.
 
+mod parse;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -47,65 +49,21 @@ impl Reference {
     }
 }
 
-/// A registry that stands for another while a name is read: one that the library knows as such.
-const STAND_IN: &str = "stand-in.invalid";
-
 impl FromStr for Reference {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let refuse = |reason: String| Error::Reference { input: text.to_owned(), reason };
-        let parse = |text: &str| {
-            let parsed: std::result::Result<oci_distribution::Reference, _> = text.parse();
-            parsed.map_err(|error: oci_spec::distribution::ParseError| refuse(error.to_string()))
-        };
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if text.len() == 64 && text.bytes().all(is_hex) {
             return Err(refuse("64 hexadecimal digits are an image's id, not a name".to_owned()));
         }
-        let parsed = match text.split_once('/') {
-            Some((registry, rest)) if is_unusual_registry(registry) => {
-                parse(&format!("{STAND_IN}/{rest}")).map(|reference| at(registry, &reference))?
-            }
-            _ => parse(text)?,
-        };
+        let parsed = parse::parse(text).map_err(refuse)?;
         let digest = parsed.digest().and_then(|digest| digest.split_once(':'));
         if digest.is_some_and(|(_, hex)| !hex.bytes().all(is_hex)) {
             return Err(refuse("a digest has hexadecimal digits in lower case".to_owned()));
         }
         Ok(Self(parsed))
-    }
-}
-
-/// Whether a name's first part is a registry that the library does not take for one: an IPv6 address
-/// in brackets, or a host in capitals (`splitDockerDomain` of distribution/reference).
-fn is_unusual_registry(part: &str) -> bool {
-    let (host, port) = match part.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (part, None),
-    };
-    let is_port = port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_label = |label: &str| {
-        let inner = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        !label.is_empty() && inner && !label.starts_with('-') && !label.ends_with('-')
-    };
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_host = match address {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host.contains(|c: char| c.is_ascii_uppercase()) && host.split('.').all(is_label),
-    };
-    is_port && is_host
-}
-
-/// The same repository, tag and digest at another registry.
-fn at(registry: &str, reference: &oci_distribution::Reference) -> oci_distribution::Reference {
-    let (registry, repository) = (registry.to_owned(), reference.repository().to_owned());
-    match (reference.tag().map(str::to_owned), reference.digest().map(str::to_owned)) {
-        (Some(tag), Some(digest)) => {
-            oci_distribution::Reference::with_tag_and_digest(registry, repository, tag, digest)
-        }
-        (None, Some(digest)) => oci_distribution::Reference::with_digest(registry, repository, digest),
-        (tag, None) => oci_distribution::Reference::with_tag(registry, repository, tag.unwrap_or_default()),
     }
 }
 

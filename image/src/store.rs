@@ -183,6 +183,27 @@ impl Store {
         })
     }
 
+    /// Checks that there is room for content that is to come.
+    ///
+    /// # Errors
+    /// `Full`, with what is missing.
+    pub(crate) fn check_room(&self, content: &[Descriptor]) -> Result<()> {
+        let mut wanted = 0;
+        for one in content {
+            if !self.exists(one)? {
+                let partial = fs::metadata(self.ingest_dir().join(one.digest().digest()));
+                wanted += one.size().saturating_sub(partial.map_or(0, |partial| partial.len()));
+            }
+        }
+        // A file system that does not tell is found out when it is full.
+        let Ok(space) = rustix::fs::statvfs(&self.root) else { return Ok(()) };
+        let there = space.f_bavail.saturating_mul(space.f_frsize);
+        match wanted.checked_sub(there) {
+            Some(missing) if missing > 0 => Err(Error::Full { path: self.root.clone(), missing }),
+            _ => Ok(()),
+        }
+    }
+
     fn ingest_dir(&self) -> PathBuf {
         self.root.join("ingest")
     }

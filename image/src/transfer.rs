@@ -27,9 +27,13 @@ use crate::store::Store;
 pub fn copy(task: &Task, src: &dyn Fetch, dst: &dyn Push, root: &Descriptor, parallel: usize) -> Result<()> {
     let mut graph = Graph::default();
     graph.read(src, root)?;
-    let blobs = std::mem::take(&mut graph.blobs);
+    copy_graph(task, src, dst, graph, parallel)
+}
+
+fn copy_graph(task: &Task, src: &dyn Fetch, dst: &dyn Push, graph: Graph, parallel: usize) -> Result<()> {
+    let Graph { blobs, manifests, .. } = graph;
     copy_blobs(task, src, dst, blobs, parallel, Ask::First)?;
-    for manifest in &graph.manifests {
+    for manifest in &manifests {
         task.check()?;
         if dst.exists(&manifest.descriptor)? {
             continue;
@@ -218,7 +222,8 @@ impl Read for WatchedReader<'_> {
 /// whatever the store names is there whole.
 ///
 /// # Errors
-/// Those of the registry; `Verify` when content is not what it should be; `Platform`.
+/// Those of the registry; `Verify` when content is not what it should be; `Platform`; `Full` before
+/// anything is fetched that the disk has no room for.
 pub fn pull(
     task: &Task,
     store: &Store,
@@ -230,7 +235,10 @@ pub fn pull(
     let repository = registry.repository(&task, reference);
     let source = Nearest { store, remote: &repository };
     let image = choose(&source, &repository.resolve()?, platform)?;
-    copy(&task, &source, store, &image, registry.settings().parallel)?;
+    let mut graph = Graph::default();
+    graph.read(&source, &image)?;
+    store.check_room(&graph.blobs)?;
+    copy_graph(&task, &source, store, graph, registry.settings().parallel)?;
     store.tag(&image, reference)?;
     task.finish();
     Ok(image)

@@ -3,7 +3,8 @@
 use sealer_image::registry::{Target, Unreachable};
 use sealer_image::{Error, RegistryError};
 
-use super::{Failure, Kind};
+use super::{FREE_SPACE, Failure, Kind};
+use crate::render::size;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -11,6 +12,15 @@ impl From<Error> for Failure {
             Error::Path(error) => error.into(),
             Error::Cancelled(error) => error.into(),
             Error::Registry(error) => of_registry(&error),
+            Error::Full { path, missing } => Self::new(
+                Kind::Failed,
+                format!(
+                    "{}: the file system has not enough space: {} are missing",
+                    path.display(),
+                    size::bytes(missing)
+                ),
+            )
+            .hint(FREE_SPACE),
             error => {
                 let kind = match error {
                     Error::Reference { .. } => Kind::Usage,

@@ -8,6 +8,7 @@ mod bad_kubefiles;
 mod builtins;
 mod clusters;
 mod etcd;
+mod full;
 mod guide;
 mod hostile;
 mod hosts;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use sealer_stdx::fanout::fanout;
+use zstd::zstd_safe::CParameter;
 
 use super::Compression;
 
@@ -13,6 +14,16 @@ const GZIP_LEVEL: u32 = 6;
 /// One gzip member holds so much; the size is part of what makes the output repeatable.
 const MEMBER: usize = 1 << 20;
 const WORKERS: usize = 4;
+
+/// One worker of zstd compresses so much at once. It is part of what makes the output repeatable, and
+/// it bounds the memory: by itself zstd takes 8 MiB at this level, and over 100 MiB in all.
+const JOB: u32 = 2 << 20;
+
+/// As many as there are processors, up to a few.
+fn workers() -> u32 {
+    let there = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(there.min(WORKERS)).expect("a small number")
+}
 
 /// Compresses what is written to it into `W`.
 pub(super) enum Encoder<W: Write> {
@@ -27,7 +38,8 @@ impl<W: Write> Encoder<W> {
             Compression::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(sink, ZSTD_LEVEL)?;
                 // With workers the blocks are cut in one way, however many workers there are.
-                encoder.multithread(u32::try_from(WORKERS).expect("a small number"))?;
+                encoder.set_parameter(CParameter::NbWorkers(workers()))?;
+                encoder.set_parameter(CParameter::JobSize(JOB))?;
                 Ok(Self::Zstd(encoder))
             }
             Compression::Gzip => Ok(Self::Gzip(Members { sink, pending: Vec::new(), wrote: false })),

@@ -3,9 +3,13 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// Makes a pipe that holds a megabyte.
+/// So much goes through at once: small enough to stay in the processor's cache, and for the
+/// allocator to hand out the same memory again.
+const PIECE: u64 = 64 << 10;
+
+/// Makes a pipe that holds half a megabyte.
 pub(crate) fn new() -> (SyncSender<Vec<u8>>, Pipe) {
-    let (sender, receiver) = sync_channel(4);
+    let (sender, receiver) = sync_channel(8);
     (sender, Pipe { receiver, piece: io::Cursor::default() })
 }
 
@@ -18,7 +22,7 @@ pub(crate) fn feed(
 ) -> io::Result<()> {
     let mut left = length;
     while left > 0 {
-        let mut piece = vec![0; usize::try_from(left.min(256 << 10)).expect("a quarter of a megabyte")];
+        let mut piece = vec![0; usize::try_from(left.min(PIECE)).expect("a small number")];
         let count = reader.read(&mut piece)?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());

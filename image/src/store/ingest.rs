@@ -109,8 +109,16 @@ fn receive<'a>(
             return Ok(size);
         }
         hasher.update(&buffer[..count]);
-        file.write_all(&buffer[..count]).at(path)?;
+        file.write_all(&buffer[..count]).at(path).map_err(|error| match error.is_full() {
+            true => Error::Full { path: path.to_owned(), missing: left_after(content, size, count) },
+            false => error.into(),
+        })?;
     }
+}
+
+/// How much of the content is not on the disk yet when the last `count` of `size` bytes are not.
+fn left_after(content: &Descriptor, size: u64, count: usize) -> u64 {
+    (content.size() + count as u64).saturating_sub(size)
 }
 
 fn verify(content: &Descriptor, size: u64, digest: &Digest) -> Result<()> {

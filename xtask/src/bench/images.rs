@@ -64,6 +64,14 @@ pub(super) fn run(args: &Images) -> Result<()> {
     let registry = Registry::start(&stage)?;
     let box_dir = stage.place().join("box");
     fs::create_dir_all(&box_dir).map_err(Failure::file(&box_dir))?;
+    let docker = stage.dir().join("docker");
+    fs::create_dir_all(&docker).map_err(Failure::file(&docker))?;
+    // buildah wants the file to be there.
+    for (path, text) in
+        [(docker.join("config.json"), "{}"), (stage.place().join("functions"), steps::FUNCTIONS)]
+    {
+        fs::write(&path, text).map_err(Failure::file(&path))?;
+    }
     let mut rows: Vec<Row> = Vec::new();
     for round in 0..args.rounds {
         let chosen = STEPS.iter().filter(|step| {
@@ -127,7 +135,7 @@ fn shell(
 ) -> Result<()> {
     let mut command = stage.command(Path::new("sh"));
     command
-        .args(["-e", "-c", &format!("{}\n{script}", steps::FUNCTIONS)])
+        .args(["-e", "-c", &format!(". ./functions\n{script}")])
         .env("REG", &registry.address)
         .env("STORAGE", &registry.storage)
         .stdout(std::process::Stdio::null());

@@ -1,0 +1,83 @@
+//! A disk that is full: what is said, and what is left.
+
+use std::fs;
+use std::process::Command;
+
+use sealer_testkit::{Registry, RegistryOptions};
+
+use crate::kit::User;
+
+/// Bytes that nothing compresses.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(size);
+    bytes
+}
+
+/// Runs a script in which `small/` is a file system of 4 MiB, and returns what it printed.
+fn on_a_small_disk(user: &User, script: &str) -> String {
+    fs::create_dir(user.path("small")).unwrap();
+    let sealer = env!("CARGO_BIN_EXE_sealer");
+    let script = format!(
+        "mount -t tmpfs -o size=4m none small\nsealer() {{ {sealer} --quiet --root small \"$@\"; }}\n{script}"
+    );
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", &script])
+        .current_dir(user.path(""))
+        .env("HOME", user.path("home"))
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8(text).unwrap().replace(user.path("").to_str().unwrap(), "~/")
+}
+
+#[test]
+fn a_pull_that_has_no_room_is_refused_before_it_begins_and_says_how_much_is_missing() {
+    let registry = Registry::start(RegistryOptions::default());
+    let user = User::new();
+    user.write("context/noise", noise(8 << 20));
+    user.write("context/Kubefile", "FROM scratch\nCOPY noise .\n");
+    let name = format!("{}/demo:v1", registry.address());
+    user.ok(&["build", "-t", &name, "context"]);
+    user.ok(&["push", &name]);
+    let script = format!(
+        "exec 2>&1; sealer pull {name}; echo code $?; sealer images; ls small/images/ingest\n\
+         mount -o remount,size=32m small; sealer pull {name} > log && echo pulled"
+    );
+    let said = on_a_small_disk(&user, &script);
+    let (missing, rest) = said.split_once(" MiB are missing\n").unwrap_or_else(|| panic!("{said}"));
+    let told = format!(
+        "error: cannot pull `{name}`\n  caused by: small/images: the file system has not enough space: 4."
+    );
+    assert!(missing.starts_with(&told) && missing.len() == told.len() + 1, "{said}");
+    assert_eq!(
+        rest,
+        "hint: `sealer prune` frees what no image needs, `--root DIR` puts sealer's folder elsewhere; what was \
+         verified is kept\ncode 1\nIMAGE  DIGEST  PLATFORM  SIZE\npulled\n"
+    );
+}
+
+#[test]
+fn a_build_that_fills_the_disk_leaves_the_store_whole() {
+    let user = User::new();
+    user.write("context/noise", noise(8 << 20));
+    user.write("context/note", "a note\n");
+    user.write("context/Kubefile", "FROM scratch\nCOPY noise .\n");
+    user.write("context/small", "FROM scratch\nCOPY note .\n");
+    let said = on_a_small_disk(
+        &user,
+        "exec 2>&1; sealer build -f context/small -t small:v1 context > log\n\
+         sealer build -t demo:v1 context > log 2>&1; echo code $?; grep -c 'No space left' log\n\
+         sealer images | wc -l; ls small/images/ingest\n\
+         sealer mount small:v1 > dir; cat $(cat dir)/note\n\
+         mount -o remount,size=32m small; sealer build -t demo:v1 context > log && echo built",
+    );
+    assert_eq!(said, "code 1\n1\n2\na note\nbuilt\n");
+}
