@@ -1,14 +1,13 @@
 #!/bin/sh
 # Brings programs and container images into rootfs/, so that `sealer build` can make the image:
 #   fetch.sh --from DIR          takes them from a folder
-#   fetch.sh --version v1.20.2   takes them from the projects' release sites
 #
 # The folder has bin/ (kubeadm, kubelet, kubectl, crictl), cri/bin/ (containerd, its shim, ctr, runc),
 # cri/cni/ (network plugins), cri/registry, images/list (lines of REFERENCE NAME) with an OCI image
 # layout images/NAME for each, etc/ (kubeadm.yml, pause-image), and manifests/.
 # Needs skopeo and docker-registry.
 set -eu
-usage() { sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,3s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 rootfs=$here/rootfs
 [ $# = 2 ] || usage
