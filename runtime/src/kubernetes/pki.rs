@@ -1,6 +1,6 @@
 //! The cluster's certificates: three authorities, and what they sign for each master.
 //!
-//! Files and names are kubeadm's (https://kubernetes.io/docs/setup/best-practices/certificates/); it
+//! Files and names are kubeadm's (<https://kubernetes.io/docs/setup/best-practices/certificates/>); it
 //! takes what it finds. Keys are ECDSA on P-256. They are kept on the masters and nowhere else.
 
 use std::time::{Duration, SystemTime};
