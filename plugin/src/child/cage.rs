@@ -25,6 +25,11 @@ use super::message::FromChild;
 
 /// A plugin may have so many threads at once, in all of its processes.
 const MOST_TASKS: usize = 1024;
+/// What a process namespace is left of process ids: as many, the kernel's own 300, and what a thread that ends
+/// leaves for a moment. Who starts more is refused by the kernel, before anybody counts.
+const MOST_IDS: usize = MOST_TASKS + 300 + 64;
+/// The first kernel where a process namespace has such a bound of its own; before, it was the machine's.
+const OWN_BOUND: (u32, u32) = (6, 14);
 /// Each of its processes may have so many bytes of data.
 const MOST_DATA: u64 = 4 << 30;
 /// How often is looked whether they are many, and at which of these looks they are counted anyway.
@@ -184,6 +189,10 @@ fn children(thread: &std::path::Path) -> Vec<i32> {
 fn keep(line: &mut Line) -> io::Result<Role> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_child_subreaper(Some(getpid()))?;
+    if getpid() == Pid::INIT && kernel() >= OWN_BOUND {
+        // Where it can't be set, those that there are are counted all the same.
+        let _ = fs::write("/proc/sys/kernel/pid_max", MOST_IDS.to_string());
+    }
     let Some(plugin) = fork()? else {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         return Ok(Role::Plugin);
@@ -202,6 +211,17 @@ fn keep(line: &mut Line) -> io::Result<Role> {
     }
     let told = line.send(&FromChild::Ended(raw(status)));
     Ok(Role::Over(i32::from(told.is_err())))
+}
+
+/// Returns the kernel's version; (0, 0) where it can't be told.
+fn kernel() -> (u32, u32) {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|sign: char| !sign.is_ascii_digit()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+        _ => (0, 0),
+    }
 }
 
 /// Ends all that was handed to this process, and what is handed on by that.
