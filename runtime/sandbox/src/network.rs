@@ -27,6 +27,9 @@ fn bridge(network: u8) -> String {
 /// Returns the network that is had already, made again if it is gone, or claims a free one.
 pub(crate) fn claim(had: Option<u8>) -> Result<u8> {
     let lock = Path::new(LOCK);
+    if let Some(folder) = lock.parent() {
+        fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
+    }
     let file =
         File::options().create(true).append(true).open(lock).map_err(|source| Error::file(lock, source))?;
     file.lock().map_err(|source| Error::file(lock, source))?;
