@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
-    ApplyArgs, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, JoinArgs, PlanArgs, ResumeArgs,
-    RunArgs, RunFlags, SshArgs, StatusArgs,
+    ApplyArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, JoinArgs, PlanArgs,
+    ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
 };
 pub(crate) use image::{
     BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,

@@ -6,10 +6,13 @@ mod etcd;
 mod hostname;
 mod label;
 mod nodes;
+mod on_nodes;
 mod shell;
 mod taint;
 
 use std::thread;
+
+use on_nodes::OnNodes;
 
 use crate::plugin::{Error, HostError, Output, Plugin, PluginHost};
 
@@ -25,9 +28,9 @@ pub(crate) fn all() -> Vec<Box<dyn Plugin>> {
         Box::new(cluster_check::ClusterCheck),
         Box::new(etcd::Etcd),
         Box::new(hostname::Hostname),
-        Box::new(label::Label),
+        Box::new(OnNodes::<label::Labels>::new()),
         Box::new(shell::Shell),
-        Box::new(taint::Taint),
+        Box::new(OnNodes::<taint::Taint>::new()),
     ]
 }
 

@@ -38,7 +38,41 @@ pub(crate) struct SshArgs {
     pub(crate) known_hosts: Option<PathBuf>,
 }
 
-/// What `run` and `apply` have in common.
+/// How to reach hosts and registries.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReachArgs {
+    /// How many hosts to work on at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// Which cluster of those that are there.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterArg {
+    /// Name of the cluster [default: the only one there is]
+    #[arg(short = 'c', long = "cluster", value_name = "NAME", alias = "cluster-name")]
+    pub(crate) name: Option<String>,
+}
+
+/// Which Clusterfile.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterfileArg {
+    /// The Clusterfile
+    #[arg(
+        short = 'f',
+        long = "clusterfile",
+        alias = "Clusterfile",
+        value_name = "FILE",
+        default_value = "Clusterfile"
+    )]
+    pub(crate) file: PathBuf,
+}
+
+/// What all commands that bring hosts to a state have in common.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunFlags {
     /// Environment of templates and scripts; `;` separates the items of a list (can be repeated)
@@ -50,9 +84,6 @@ pub(crate) struct RunFlags {
     /// Print what would be done on each host, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How many hosts to work on at once
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub(crate) parallel: NonZeroUsize,
     /// Do every step again, also those that are done
     #[arg(long, conflicts_with = "abandon")]
     pub(crate) again: bool,
@@ -61,6 +92,8 @@ pub(crate) struct RunFlags {
     pub(crate) abandon: bool,
     #[command(flatten)]
     pub(crate) distribution: DistributionArgs,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
 }
 
 /// How the image gets to hosts.
@@ -115,11 +148,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "my-cluster")]
     pub(crate) cluster_name: String,
     #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
     pub(crate) flags: RunFlags,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
 }
 
 /// Arguments of `apply`.
@@ -129,24 +158,13 @@ Examples:
   sealer apply -f Clusterfile
   sealer plan -f Clusterfile -o plan.json && sealer apply -f Clusterfile --plan plan.json")]
 pub(crate) struct ApplyArgs {
-    /// The Clusterfile
-    #[arg(
-        short = 'f',
-        long = "clusterfile",
-        alias = "Clusterfile",
-        value_name = "FILE",
-        default_value = "Clusterfile"
-    )]
-    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) clusterfile: ClusterfileArg,
     /// Do what this plan of `sealer plan` says and nothing else; refuse if that is no longer the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "abandon"])]
     pub(crate) plan: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
     pub(crate) flags: RunFlags,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
 }
 
 /// Arguments of `delete`.
@@ -199,15 +217,10 @@ pub(crate) struct JoinArgs {
     /// Further nodes
     #[arg(short, long, value_name = "HOSTS")]
     pub(crate) nodes: Option<String>,
-    /// Name of the cluster [default: the only one there is]
-    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
-    pub(crate) cluster: Option<String>,
     #[command(flatten)]
-    pub(crate) ssh: SshArgs,
+    pub(crate) cluster: ClusterArg,
     #[command(flatten)]
     pub(crate) flags: RunFlags,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
 }
 
 /// Arguments of `resume`.
@@ -219,18 +232,12 @@ Examples:
   sealer resume --passwd-file secret
   sealer resume -c demo")]
 pub(crate) struct ResumeArgs {
-    /// Name of the cluster [default: the only one there is]
-    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
-    pub(crate) cluster: Option<String>,
-    /// How many hosts to work on at once
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArg,
     #[command(flatten)]
     pub(crate) distribution: DistributionArgs,
     #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
+    pub(crate) reach: ReachArgs,
 }
 
 /// Arguments of `plan`.
@@ -242,24 +249,13 @@ Examples:
   sealer plan -f Clusterfile
   sealer plan -f Clusterfile -o plan.json && sealer apply -f Clusterfile --plan plan.json")]
 pub(crate) struct PlanArgs {
-    /// The Clusterfile
-    #[arg(
-        short = 'f',
-        long = "clusterfile",
-        alias = "Clusterfile",
-        value_name = "FILE",
-        default_value = "Clusterfile"
-    )]
-    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) clusterfile: ClusterfileArg,
     /// Keep the plan in this file, for `sealer apply --plan`
     #[arg(short, long = "out", value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
     pub(crate) flags: RunFlags,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
 }
 
 /// What can be done with a cluster's hosts.
@@ -270,9 +266,8 @@ pub(crate) enum HostCommand {
     Forget {
         /// Its address, or the name of a host on the way
         host: String,
-        /// Name of the cluster [default: the only one there is]
-        #[arg(short, long, value_name = "NAME")]
-        cluster: Option<String>,
+        #[command(flatten)]
+        cluster: ClusterArg,
     },
 }
 
@@ -285,17 +280,11 @@ Examples:
   sealer status
   sealer status -c demo --drift || sealer resume -c demo")]
 pub(crate) struct StatusArgs {
-    /// Name of the cluster [default: the only one there is]
-    #[arg(short, long, value_name = "NAME", alias = "cluster-name")]
-    pub(crate) cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArg,
     /// Exit with 1 if any host is not what the image and the Clusterfile say
     #[arg(long)]
     pub(crate) drift: bool,
-    /// How many hosts to work on at once
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub(crate) parallel: NonZeroUsize,
     #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
+    pub(crate) reach: ReachArgs,
 }

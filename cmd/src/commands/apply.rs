@@ -4,24 +4,32 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use sealer_runtime::PlanFile;
 use sealer_runtime::cluster::clusterfile;
+use sealer_runtime::{ClusterSpec, PlanFile};
 use sealer_stdx::fs::At;
 
 use super::cluster::{defaults, go};
-use crate::cli::ApplyArgs;
+use crate::cli::{ApplyArgs, ClusterfileArg, RunFlags};
 use crate::failure::{Failure, Kind};
 use crate::settings::Settings;
 
 pub(super) fn run(args: &ApplyArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let text = read(&args.file)?;
-    let defaults = defaults(&args.ssh, &args.flags, settings)?;
-    let spec = clusterfile::parse(&args.file.display().to_string(), &text, &defaults)?;
+    let spec = wanted(&args.clusterfile, &args.flags, settings)?;
     let plan = args.plan.as_deref().map(kept).transpose()?;
-    go(spec, (&args.ssh, &args.flags, &args.registry), plan, settings)
+    go(spec, &args.flags, plan, settings)
 }
 
-pub(super) fn read(file: &Path) -> Result<String, Failure> {
+/// Reads what a Clusterfile asks for.
+pub(super) fn wanted(
+    ClusterfileArg { file }: &ClusterfileArg,
+    flags: &RunFlags,
+    settings: &Settings,
+) -> Result<ClusterSpec, Failure> {
+    let text = read(file)?;
+    Ok(clusterfile::parse(&file.display().to_string(), &text, &defaults(flags, settings)?)?)
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
     match fs::read_to_string(file).at(file) {
         Err(error) if error.is_not_found() => {
             let message = format!("there is no Clusterfile at `{}`", file.display());

@@ -22,8 +22,12 @@ use crate::settings::Settings;
 const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// What flags say of a run, where a Clusterfile does not.
-pub(super) fn defaults(ssh: &SshArgs, flags: &RunFlags, settings: &Settings) -> Result<Defaults, Failure> {
-    Ok(Defaults { env: flags.env.clone(), cmd_args: flags.cmd_args.clone(), ..login(ssh, settings)? })
+pub(super) fn defaults(flags: &RunFlags, settings: &Settings) -> Result<Defaults, Failure> {
+    Ok(Defaults {
+        env: flags.env.clone(),
+        cmd_args: flags.cmd_args.clone(),
+        ..login(&flags.reach.ssh, settings)?
+    })
 }
 
 /// How to log in: what was given, else the user's own keys, else what is asked for at the terminal.
@@ -94,24 +98,24 @@ pub(super) fn world<T>(
 /// Runs a cluster, or shows what that would do.
 pub(super) fn go(
     spec: ClusterSpec,
-    (ssh, flags, registry): (&SshArgs, &RunFlags, &RegistryArgs),
+    flags: &RunFlags,
     plan: Option<PlanFile>,
     settings: &Settings,
 ) -> Result<ExitCode, Failure> {
-    let options = options(ssh, flags);
+    let options = options(flags);
     let wanted = match plan {
         Some(plan) => Wanted::Just(Box::new(plan)),
         None if flags.dry_run => Wanted::Plan(&|_| Ok(())),
         None => Wanted::All,
     };
     let store = settings.store()?;
-    world(settings, &store, registry, |world| execute(world, spec, options, wanted, settings))
+    world(settings, &store, &flags.reach.registry, |world| execute(world, spec, options, wanted, settings))
 }
 
-pub(super) fn options(ssh: &SshArgs, flags: &RunFlags) -> RunOptions {
+pub(super) fn options(flags: &RunFlags) -> RunOptions {
     RunOptions {
-        parallel: flags.parallel.get(),
-        known_hosts: ssh.known_hosts.clone(),
+        parallel: flags.reach.parallel.get(),
+        known_hosts: flags.reach.ssh.known_hosts.clone(),
         course: match (flags.again, flags.abandon) {
             (true, _) => Course::Again,
             (_, true) => Course::Abandon,

@@ -22,7 +22,7 @@ pub(super) fn run(command: &HostCommand, settings: &Settings) -> Result<ExitCode
     let HostCommand::Forget { host, cluster } = command;
     let store = settings.store()?;
     let (cluster, keys) = world(settings, &store, &RegistryArgs::default(), |world| {
-        Ok(forget_host_key(world, cluster.as_deref(), host)?)
+        Ok(forget_host_key(world, cluster.name.as_deref(), host)?)
     })?;
     if keys == 0 {
         let message = format!("cluster `{cluster}` has no key of `{host}`");

@@ -15,10 +15,10 @@ pub(super) fn run(args: &JoinArgs, settings: &Settings) -> Result<ExitCode, Fail
         text.as_ref().map(|text| hosts::parse(flag, text)).transpose().map(Option::unwrap_or_default)
     };
     let (masters, nodes) = (parse("-m", &args.masters)?, parse("-n", &args.nodes)?);
-    let defaults = defaults(&args.ssh, &args.flags, settings)?;
+    let defaults = defaults(&args.flags, settings)?;
     let store = settings.store()?;
-    let spec = world(settings, &store, &args.registry, |world| {
-        Ok(joined(world, args.cluster.as_deref(), (&masters, &nodes), &defaults)?)
+    let spec = world(settings, &store, &args.flags.reach.registry, |world| {
+        Ok(joined(world, args.cluster.name.as_deref(), (&masters, &nodes), &defaults)?)
     })?;
-    go(spec, (&args.ssh, &args.flags, &args.registry), None, settings)
+    go(spec, &args.flags, None, settings)
 }

@@ -2,20 +2,17 @@
 
 use std::process::ExitCode;
 
-use sealer_runtime::cluster::clusterfile;
 use sealer_stdx::fs::write_atomic;
 
-use super::apply::read;
-use super::cluster::{Wanted, defaults, execute, options, world};
+use super::apply::wanted;
+use super::cluster::{Wanted, execute, options, world};
 use crate::cli::PlanArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
 pub(super) fn run(args: &PlanArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let text = read(&args.file)?;
-    let defaults = defaults(&args.ssh, &args.flags, settings)?;
-    let spec = clusterfile::parse(&args.file.display().to_string(), &text, &defaults)?;
-    let options = options(&args.ssh, &args.flags);
+    let spec = wanted(&args.clusterfile, &args.flags, settings)?;
+    let options = options(&args.flags);
     let store = settings.store()?;
     let keep = |plan: &sealer_runtime::PlanFile| match &args.out {
         Some(file) => {
@@ -24,7 +21,7 @@ pub(super) fn run(args: &PlanArgs, settings: &Settings) -> Result<ExitCode, Fail
         }
         None => Ok(()),
     };
-    world(settings, &store, &args.registry, |world| {
+    world(settings, &store, &args.flags.reach.registry, |world| {
         execute(world, spec, options, Wanted::Plan(&keep), settings)
     })
 }

@@ -11,17 +11,17 @@ use crate::settings::Settings;
 
 pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let options = RunOptions {
-        parallel: args.parallel.get(),
+        parallel: args.reach.parallel.get(),
         dry_run: false,
-        known_hosts: args.ssh.known_hosts.clone(),
+        known_hosts: args.reach.ssh.known_hosts.clone(),
         course: Course::Resume,
         distributor: distributor(args.distribution),
         bandwidth: args.distribution.bandwidth.unwrap_or_default(),
     };
-    let defaults = login(&args.ssh, settings)?;
+    let defaults = login(&args.reach.ssh, settings)?;
     let store = settings.store()?;
-    world(settings, &store, &args.registry, |world| {
-        let spec = kept(world, args.cluster.as_deref(), &defaults)?;
+    world(settings, &store, &args.reach.registry, |world| {
+        let spec = kept(world, args.cluster.name.as_deref(), &defaults)?;
         execute(world, spec, options, Wanted::All, settings)
     })
 }

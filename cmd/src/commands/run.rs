@@ -12,7 +12,7 @@ use crate::settings::Settings;
 pub(super) fn run(args: &RunArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let masters = hosts::parse("-m", &args.masters)?;
     let nodes = args.nodes.as_ref().map(|text| hosts::parse("-n", text)).transpose()?.unwrap_or_default();
-    let defaults = defaults(&args.ssh, &args.flags, settings)?;
+    let defaults = defaults(&args.flags, settings)?;
     let spec = flags::of_flags(&args.cluster_name, args.image.clone(), &masters, &nodes, &defaults)?;
-    go(spec, (&args.ssh, &args.flags, &args.registry), None, settings)
+    go(spec, &args.flags, None, settings)
 }

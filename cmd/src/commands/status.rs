@@ -21,17 +21,17 @@ struct Status {
 
 pub(super) fn run(args: &StatusArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let options = RunOptions {
-        parallel: args.parallel.get(),
+        parallel: args.reach.parallel.get(),
         dry_run: true,
-        known_hosts: args.ssh.known_hosts.clone(),
+        known_hosts: args.reach.ssh.known_hosts.clone(),
         course: Course::GoOn,
         distributor: Distributor::default(),
         bandwidth: 0,
     };
-    let defaults = login(&args.ssh, settings)?;
+    let defaults = login(&args.reach.ssh, settings)?;
     let store = settings.store()?;
-    let status = world(settings, &store, &args.registry, |world| {
-        let spec = kept(world, args.cluster.as_deref(), &defaults)?;
+    let status = world(settings, &store, &args.reach.registry, |world| {
+        let spec = kept(world, args.cluster.name.as_deref(), &defaults)?;
         let prepared = prepare(settings.task(), spec, world, options)?;
         let hosts = prepared.status();
         let plan = prepared.plan();
