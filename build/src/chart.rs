@@ -88,8 +88,18 @@ pub fn render_chart(dir: &Path) -> Result<(BTreeMap<String, String>, Vec<String>
             files.insert(path, std::fs::read(entry.path()).map_err(|error| error.to_string())?);
         }
     }
-    let root = Path::new(dir.file_name().unwrap_or_default());
-    let pages = render(&files, root, None)
+    render_files(&files, Path::new(dir.file_name().unwrap_or_default()))
+}
+
+/// Renders a chart whose files are given by their paths from `root`, as [`render_chart`] does.
+///
+/// # Errors
+/// Those of [`render_chart`].
+pub fn render_files(
+    files: &BTreeMap<PathBuf, Vec<u8>>,
+    root: &Path,
+) -> Result<(BTreeMap<String, String>, Vec<String>), String> {
+    let pages = render(files, root, None)
         .map_err(|failure| format!("{}:{}: {}", failure.file, failure.line, failure.message))?;
     let images = pages.iter().flat_map(|page| crate::images::named(&page.file, &page.text));
     let images: std::collections::BTreeSet<String> = images.collect();

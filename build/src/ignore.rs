@@ -1,5 +1,8 @@
 //! `.sealerignore`: what of a context is left out, by the rules of `.dockerignore`.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use regex::Regex;
 
 /// One line's rule.
@@ -14,7 +17,7 @@ struct Rule {
 
 /// The rules of a file, in order. The last that matches decides.
 #[derive(Debug, Default)]
-pub(crate) struct Ignore {
+pub struct Ignore {
     /// The file's name, for messages.
     pub(crate) file: &'static str,
     rules: Vec<Rule>,
@@ -25,7 +28,7 @@ impl Ignore {
     ///
     /// # Errors
     /// The number of the first line that is no rule, and why.
-    pub(crate) fn parse(file: &'static str, text: &str) -> Result<Self, (usize, String)> {
+    pub fn parse(file: &'static str, text: &str) -> Result<Self, (usize, String)> {
         let mut rules = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.lines().enumerate() {
@@ -47,7 +50,8 @@ impl Ignore {
     }
 
     /// Returns the line that leaves `path` out (with `/`, relative to the context), and its text.
-    pub(crate) fn leaves_out(&self, path: &str) -> Option<(usize, &str)> {
+    #[must_use]
+    pub fn leaves_out(&self, path: &str) -> Option<(usize, &str)> {
         let mut by = None;
         for rule in &self.rules {
             // A rule that would change nothing is not looked at.
@@ -102,6 +106,7 @@ fn to_regex(pattern: &str) -> Result<Regex, String> {
             '*' => regex.push_str("[^/]*"),
             '?' => regex.push_str("[^/]"),
             '.' | '+' | '(' | ')' | '|' | '{' | '}' | '$' => regex.extend(['\\', character]),
+            '[' => class(&mut chars, &mut regex).ok_or_else(|| format!("`{pattern}` is no pattern"))?,
             '\\' => match chars.next() {
                 Some(next) => regex.push_str(&regex::escape(&next.to_string())),
                 None => return Err(format!("`{pattern}` ends in the middle of an escape")),
@@ -111,6 +116,37 @@ fn to_regex(pattern: &str) -> Result<Regex, String> {
     }
     regex.push('$');
     Regex::new(&format!("(?s){regex}")).map_err(|_| format!("`{pattern}` is no pattern"))
+}
+
+/// Reads `a-z]` after its bracket, by the rules of Go's `filepath.Match`: no class is empty, and `-`
+/// stands between two letters alone. Nothing where it is none.
+fn class(chars: &mut Peekable<Chars<'_>>, regex: &mut String) -> Option<()> {
+    regex.push('[');
+    regex.extend(chars.next_if_eq(&'^'));
+    let mut is_empty = true;
+    loop {
+        if !is_empty && chars.next_if_eq(&']').is_some() {
+            regex.push(']');
+            return Some(());
+        }
+        is_empty = false;
+        let first = letter(chars)?;
+        regex.push_str(&first);
+        if chars.next_if_eq(&'-').is_some() {
+            regex.push('-');
+            regex.push_str(&letter(chars)?);
+        }
+    }
+}
+
+/// A letter of a class, for a regular expression.
+fn letter(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
+    let letter = match chars.next()? {
+        '-' | ']' => return None,
+        '\\' => chars.next()?,
+        other => other,
+    };
+    Some(regex::escape(letter.encode_utf8(&mut [0; 4])))
 }
 
 #[cfg(test)]
@@ -139,6 +175,19 @@ mod tests {
             Ignore::parse(".sealerignore", "a\n!\n").unwrap_err(),
             (2, "`!` is followed by no pattern".into())
         );
-        assert_eq!(Ignore::parse(".sealerignore", "[a\n").unwrap_err(), (1, "`[a` is no pattern".into()));
+        for wrong in ["[a", "[]a]", "[-]", "[x-]", "[a-b-c]", "[z-a]", "[\\"] {
+            assert_eq!(
+                Ignore::parse(".sealerignore", wrong).unwrap_err(),
+                (1, format!("`{wrong}` is no pattern"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_class_holds_letters_and_nothing_of_regular_expressions() {
+        assert_eq!(left_out("[a&&b]", "&"), Some(1));
+        assert_eq!(left_out("[[:alpha:]]", "x]"), None);
+        assert_eq!(left_out("[[:alpha:]]", ":]"), Some(1));
+        assert_eq!(left_out("[^a-c\\-]x", "-x"), None);
     }
 }

@@ -290,8 +290,9 @@ fn annotations(request: &BuildRequest<'_>, lock: &Lock) -> BTreeMap<String, Stri
     ])
 }
 
-/// The names of images that a manifest holds.
-pub(crate) fn named(file: &str, text: &str) -> Vec<String> {
+/// Returns the names of images that a manifest holds, in the order of its lines.
+#[must_use]
+pub fn named(file: &str, text: &str) -> Vec<String> {
     manifest::mentions(file, text).into_iter().map(|mention| mention.name).collect()
 }
 

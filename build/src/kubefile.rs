@@ -1,6 +1,7 @@
 //! The Kubefile: its lines, its instructions, and what is wrong with them.
 
 pub mod ast;
+mod directives;
 mod error;
 mod expand;
 mod lexer;

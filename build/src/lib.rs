@@ -9,7 +9,7 @@ mod check;
 pub mod context;
 pub mod error;
 mod exec;
-mod ignore;
+pub mod ignore;
 pub mod images;
 pub mod kubefile;
 pub mod plan;
@@ -17,7 +17,7 @@ mod run;
 mod steps;
 mod yaml;
 
-pub use chart::render_chart;
+pub use chart::{render_chart, render_files};
 pub use error::{Error, Result};
 pub use exec::{BuildRequest, Built, Mode, build};
 pub use kubefile::KubefileError;

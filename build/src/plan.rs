@@ -358,7 +358,8 @@ fn text(
     if word.literal {
         return Ok(word.text.clone());
     }
-    expand(&word.text, variables).map_err(|message| KubefileError::new(&kubefile.lines, word.span, message))
+    expand(&word.text, kubefile.escape, variables)
+        .map_err(|message| KubefileError::new(&kubefile.lines, word.span, message))
 }
 
 /// A destination as a path from the image's root; nothing where it would leave that.

@@ -23,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "sealer",
         &["sealer-build", "sealer-image", "sealer-plugin", "sealer-runtime", "sealer-sandbox", "sealer-stdx"],
     ),
+    ("sealer-fuzz", &["sealer-build", "sealer-image", "sealer-plugin", "sealer-runtime", "sealer-stdx"]),
     ("list_nodes", &["sealer-plugin-sdk"]),
     ("xtask", &[]),
 ];
@@ -54,7 +55,7 @@ const PRINTS: &[&str] =
     &["cmd/src/render", "cmd/src/failure.rs", "cmd/src/commands/", "runtime/agent/src/main.rs"];
 const ENVIRONMENT: &[&str] = &["cmd/src/settings.rs", "runtime/agent/src/main.rs"];
 
-const DEVELOPERS: &[&str] = &["testdata/kit/", "xtask/", "plugin/examples/"];
+const DEVELOPERS: &[&str] = &["fuzz/", "testdata/kit/", "xtask/", "plugin/examples/"];
 
 const MOST_LINES: usize = 450;
 

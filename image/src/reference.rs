@@ -45,7 +45,8 @@ impl Reference {
     pub fn familiar(&self) -> String {
         let whole = self.0.whole();
         let short = whole.strip_prefix("docker.io/").unwrap_or(&whole);
-        short.strip_prefix("library/").unwrap_or(short).to_owned()
+        // `library/a/b` is no official image: `a/b` would be another name.
+        short.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(short).to_owned()
     }
 }
 
@@ -89,6 +90,7 @@ mod tests {
         for (text, whole, familiar) in [
             ("demo", "docker.io/library/demo:latest", "demo:latest"),
             ("team/demo:v1", "docker.io/team/demo:v1", "team/demo:v1"),
+            ("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"),
             ("localhost:5000/demo", "localhost:5000/demo:latest", "localhost:5000/demo:latest"),
             ("[2001:db8::1]/demo:v1", "[2001:db8::1]/demo:v1", "[2001:db8::1]/demo:v1"),
             (
@@ -115,6 +117,7 @@ mod tests {
             (&*pinned, "a digest has hexadecimal digits in lower case"),
             ("[2001:db8::1/demo", "invalid reference format"),
             ("[2001:db8::1]:/demo", "invalid reference format"),
+            ("[2001:db8::192.0.2.33]/demo", "invalid reference format"),
             ("[demo]/demo", "invalid reference format"),
             ("team/Demo", "invalid reference format"),
             ("-Host/demo", "invalid reference format"),

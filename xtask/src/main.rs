@@ -1,13 +1,15 @@
-//! The project's own commands: demo, test, bench, lab.
+//! The project's own commands: demo, test, bench, fuzz, lab, vectors.
 
 mod bench;
 mod command;
 mod demo;
+mod fuzz;
 mod lab;
 mod packages;
 mod registry;
 mod stage;
 mod test;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -28,18 +30,24 @@ enum Task {
     Bench(bench::BenchTask),
     /// Show the main job on real hosts, command by command
     Demo(demo::DemoArgs),
+    /// Feed what reads strangers' bytes, with libFuzzer
+    Fuzz(fuzz::FuzzArgs),
     /// Install a real Kubernetes on hosts that boot systemd, ask it, and remove it
     Lab(lab::LabArgs),
     /// Check format and lints, run every test, build the documentation
     Test,
+    /// Compare names, patterns and words with the field's reference answers
+    Vectors(vectors::VectorsArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Bench(task) => bench::run(&task),
         Task::Demo(args) => demo::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Lab(args) => lab::run(&args),
         Task::Test => test::run(),
+        Task::Vectors(args) => vectors::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -35,6 +35,9 @@ pub(crate) const BENCH: [&str; 3] = ["golang-go", "sshpass", "zstd"];
 /// What the benchmark of images measures against.
 pub(crate) const IMAGE_PEERS: [&str; 3] = ["buildah", "skopeo", "umoci"];
 
+/// What the fuzzer is compiled with.
+pub(crate) const FUZZ: [&str; 1] = ["g++"];
+
 /// What the lab builds Kubernetes with, and makes hosts of.
 pub(crate) const LAB: [&str; 7] = [
     "dpkg-dev",

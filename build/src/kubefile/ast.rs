@@ -31,6 +31,8 @@ pub struct Kubefile {
     pub instructions: Vec<Instruction>,
     /// How `COPY` understands its destination.
     pub copy_rules: CopyRules,
+    /// What takes a sign its meaning and continues a line.
+    pub escape: char,
     /// The lines of the file, for messages.
     #[serde(skip)]
     pub lines: Vec<String>,

@@ -31,7 +31,7 @@ pub(super) fn physical_lines(text: &str) -> Vec<String> {
 }
 
 /// Joins the lines of each instruction. Comments and, within an instruction, empty lines are left out.
-pub(super) fn logical_lines(lines: &[String]) -> Vec<Logical> {
+pub(super) fn logical_lines(lines: &[String], escape: char) -> Vec<Logical> {
     let mut logical = Vec::new();
     let mut open: Option<Logical> = None;
     for (index, line) in lines.iter().enumerate() {
@@ -40,7 +40,7 @@ pub(super) fn logical_lines(lines: &[String]) -> Vec<Logical> {
             continue;
         }
         let skipped = if open.is_some() { 0 } else { line.chars().count() - trimmed.chars().count() };
-        let (body, continues) = continuation(line);
+        let (body, continues) = continuation(line, escape);
         let current = open.get_or_insert_with(|| Logical { chars: Vec::new(), places: Vec::new() });
         for (column, character) in body.chars().enumerate().skip(skipped) {
             current.chars.push(character);
@@ -61,11 +61,11 @@ pub(super) fn logical_lines(lines: &[String]) -> Vec<Logical> {
     logical
 }
 
-/// A backslash at the end, blanks after it allowed, continues the line; two are one that does not.
-fn continuation(line: &str) -> (&str, bool) {
+/// The escape at the end, blanks after it allowed, continues the line; two are one that does not.
+fn continuation(line: &str, escape: char) -> (&str, bool) {
     let end = line.trim_end();
-    match end.strip_suffix('\\') {
-        Some(body) if !body.ends_with('\\') => (body, true),
+    match end.strip_suffix(escape) {
+        Some(body) if !body.ends_with(escape) => (body, true),
         _ => (line, false),
     }
 }

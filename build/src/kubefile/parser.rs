@@ -1,6 +1,7 @@
 //! Logical lines → instructions. Goes on after a mistake to find the next.
 
-use super::ast::{CopyRules, Instruction, InstructionKind, Kubefile, Span, Word};
+use super::ast::{Instruction, InstructionKind, Kubefile, Span, Word};
+use super::directives::Directives;
 use super::error::KubefileError;
 use super::lexer::{Logical, logical_lines, physical_lines};
 use super::{DOCKERS, KNOWN, LATER};
@@ -13,13 +14,14 @@ const BEGIN: &str = "begin with `FROM scratch` or `FROM image:tag`";
 /// Everything that is wrong with it, in the order of the file.
 pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
     let lines = physical_lines(text);
-    let logical = logical_lines(&lines);
+    let directives = Directives::read(&lines);
+    let logical = logical_lines(&lines, directives.escape);
     if logical.is_empty() {
         return Err(vec![KubefileError::whole("it holds no instruction").hint(BEGIN)]);
     }
-    let (mut instructions, mut errors) = (Vec::new(), Vec::new());
+    let (mut instructions, mut errors) = (Vec::new(), directives.wrong);
     for line in &logical {
-        match instruction(&lines, line) {
+        match instruction(&lines, line, directives.escape) {
             Ok(instruction) => instructions.push(instruction),
             Err(error) => errors.push(error),
         }
@@ -30,21 +32,11 @@ pub fn parse(text: &str) -> Result<Kubefile, Vec<KubefileError>> {
         errors.sort_by_key(|error| error.span.map(|span| (span.line, span.column)));
     }
     if errors.is_empty() {
-        Ok(Kubefile { copy_rules: copy_rules(&lines), instructions, lines })
+        let Directives { copy_rules, escape, .. } = directives;
+        Ok(Kubefile { copy_rules, escape, instructions, lines })
     } else {
         Err(errors)
     }
-}
-
-/// `# syntax=docker…` in the comments before the first instruction asks for Docker's rules.
-fn copy_rules(lines: &[String]) -> CopyRules {
-    let head =
-        lines.iter().map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
-    let asks = |line: &str| {
-        let directive: String = line.trim_start_matches('#').chars().filter(|c| !c.is_whitespace()).collect();
-        directive.to_lowercase().starts_with("syntax=docker")
-    };
-    if head.into_iter().any(asks) { CopyRules::Docker } else { CopyRules::Sealer }
 }
 
 /// Checks that there is one `FROM`, with nothing but `ARG` before it.
@@ -87,6 +79,7 @@ struct Arguments<'a> {
     line: &'a Logical,
     /// Where the arguments begin.
     from: usize,
+    escape: char,
 }
 
 impl Arguments<'_> {
@@ -99,7 +92,7 @@ impl Arguments<'_> {
     }
 }
 
-fn instruction(lines: &[String], line: &Logical) -> Result<Instruction, KubefileError> {
+fn instruction(lines: &[String], line: &Logical, escape: char) -> Result<Instruction, KubefileError> {
     let (word, name) = first_word(line);
     let end = word.chars().count();
     let span = line.span(0, end);
@@ -108,7 +101,7 @@ fn instruction(lines: &[String], line: &Logical) -> Result<Instruction, Kubefile
     }
     let from =
         (end..line.chars.len()).find(|&at| !line.chars[at].is_whitespace()).unwrap_or(line.chars.len());
-    let arguments = Arguments { lines, line, from };
+    let arguments = Arguments { lines, line, from, escape };
     if from == line.chars.len() {
         return Err(KubefileError::new(lines, span, format!("`{name}` needs an argument")));
     }
@@ -316,7 +309,7 @@ fn words(arguments: &Arguments<'_>) -> Result<Vec<Word>, KubefileError> {
             match quote {
                 Some((open, _)) if character == open => quote = None,
                 None if character == '"' || character == '\'' => quote = Some((character, at)),
-                _ if character == '\\' && quote.is_none_or(|(open, _)| open == '"') => at += 1,
+                _ if character == arguments.escape && quote.is_none_or(|(open, _)| open == '"') => at += 1,
                 _ => {}
             }
             at += 1;

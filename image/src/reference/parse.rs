@@ -70,7 +70,7 @@ fn is_registry(part: &str) -> bool {
     };
     let is_port = port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => !address.contains('.') && address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => host.split('.').all(is_label),
     };
     // The grammar takes a host with underscores for a part of a path, and then for a registry.

@@ -6,13 +6,10 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{self, Failure, Result};
+use crate::command::{self, Failure, Result, children_cpu};
 
 /// How often the memory is looked at.
 const EVERY: Duration = Duration::from_millis(50);
-
-/// The kernel's clock in `/proc/PID/stat`.
-const TICKS_PER_SECOND: u64 = 100;
 
 /// What a command cost on this machine, without what the hosts did.
 #[derive(Debug, Clone, Copy)]
@@ -79,15 +76,6 @@ fn bytes(links: &[String], counter: &str) -> u64 {
         counters.split_whitespace().nth(column).filter(|_| is_wanted)?.parse().ok()
     };
     text.lines().filter_map(of).sum()
-}
-
-/// The processor time of all our children that have ended, and of theirs.
-fn children_cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks: u64 =
-        after.split_whitespace().skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }
 
 /// The memory of a process and of its children, each at its own peak.
