@@ -1,6 +1,7 @@
-//! The project's own commands: demo, test, bench, fuzz, lab, vectors.
+//! The project's own commands: demo, test, bench, charts, fuzz, lab, vectors.
 
 mod bench;
+mod charts;
 mod command;
 mod demo;
 mod fuzz;
@@ -28,6 +29,8 @@ enum Task {
     /// Measure what we claim to be fast
     #[command(subcommand)]
     Bench(bench::BenchTask),
+    /// Compare the images that charts and manifests name with those that Helm finds
+    Charts(charts::ChartsArgs),
     /// Show the main job on real hosts, command by command
     Demo(demo::DemoArgs),
     /// Feed what reads strangers' bytes, with libFuzzer
@@ -43,6 +46,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Bench(task) => bench::run(&task),
+        Task::Charts(args) => charts::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Lab(args) => lab::run(&args),

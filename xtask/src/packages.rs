@@ -35,6 +35,9 @@ pub(crate) const BENCH: [&str; 3] = ["golang-go", "sshpass", "zstd"];
 /// What the benchmark of images measures against.
 pub(crate) const IMAGE_PEERS: [&str; 3] = ["buildah", "skopeo", "umoci"];
 
+/// What Helm's engine is run with.
+pub(crate) const CHARTS: [&str; 2] = ["python3", "python3-venv"];
+
 /// What the fuzzer is compiled with.
 pub(crate) const FUZZ: [&str; 1] = ["g++"];
 

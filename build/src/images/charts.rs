@@ -12,7 +12,7 @@ use crate::chart;
 use crate::error::Result;
 
 /// Goes up when charts are rendered or looked at in another way.
-const VERSION: &str = "CHARTS 1";
+const VERSION: &str = "CHARTS 2";
 
 /// Values that charts are rendered with, besides their own.
 #[derive(Debug, Clone, PartialEq, Eq)]

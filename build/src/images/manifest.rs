@@ -57,7 +57,12 @@ impl Walk<'_> {
     fn node(&mut self, node: &Node) {
         match &node.value {
             Value::Scalar { text, .. } => self.text(node, text),
-            Value::Sequence(items) => items.iter().for_each(|item| self.node(item)),
+            Value::Sequence(items) => {
+                for (before, item) in std::iter::once(None).chain(items.iter().map(Some)).zip(items) {
+                    self.argument(before.and_then(Node::text), item);
+                    self.node(item);
+                }
+            }
             Value::Mapping(entries) => {
                 self.parts(node);
                 self.variable(node);
@@ -127,6 +132,17 @@ impl Walk<'_> {
         let (Some(name), Some(text)) = (name.text(), value.text()) else { return };
         if name.to_uppercase().contains("IMAGE") && looks_like_image(text) {
             self.add(text, value.line, false);
+        }
+    }
+
+    /// An argument after its flag: `--engine-image` and then the image.
+    fn argument(&mut self, flag: Option<&str>, item: &Node) {
+        let is_flag = |flag: &str| {
+            flag.starts_with('-') && !flag.contains('=') && flag.to_lowercase().ends_with("image")
+        };
+        let text = item.text().filter(|text| looks_like_image(text) && has_tag(text));
+        if let Some(text) = text.filter(|_| flag.is_some_and(is_flag)) {
+            self.add(text, item.line, false);
         }
     }
 

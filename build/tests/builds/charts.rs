@@ -1,15 +1,26 @@
 //! Charts are rendered as Helm renders them; what Helm 4 gave for the same charts stands beside them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sealer_build::images::ChartValues;
+use sealer_build::images::{ChartValues, named};
 use sealer_build::{Error, render_chart};
 
 use crate::kit::Bench;
 
+fn testdata(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(folder)
+}
+
 fn charts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/charts")
+    testdata("charts")
+}
+
+/// What `cargo xtask charts --record` wrote beside a chart or a manifest.
+fn recorded(path: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(path.with_extension("images")).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 fn mistakes(error: Error) -> Vec<String> {
@@ -20,19 +31,54 @@ fn mistakes(error: Error) -> Vec<String> {
 }
 
 #[test]
-fn charts_name_the_images_that_helm_finds() {
-    let mut seen = Vec::new();
-    for entry in fs::read_dir(charts()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            let (_, images) = render_chart(&path).unwrap();
-            let expected = fs::read_to_string(path.with_extension("images")).unwrap();
-            assert_eq!(images, expected.lines().collect::<Vec<_>>(), "{}", path.display());
-            seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
-        }
+fn charts_and_manifests_name_every_image_that_helm_and_a_walk_find() {
+    let entries = |folder: &str| fs::read_dir(testdata(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let all = entries("charts").chain(entries("manifests"));
+    let all = all.filter(|path| path.extension().is_none_or(|ending| ending != "images"));
+    let mut count = 0;
+    for path in all {
+        let ours: BTreeSet<String> = match path.is_dir() {
+            true => render_chart(&path).unwrap().1.into_iter().collect(),
+            false => named("x.yaml", &fs::read_to_string(&path).unwrap()).into_iter().collect(),
+        };
+        let missing: Vec<String> = recorded(&path).difference(&ours).cloned().collect();
+        assert_eq!(missing, Vec::<String>::new(), "{}", path.display());
+        count += 1;
     }
-    seen.sort();
-    assert_eq!(seen, ["operator", "parent", "plain"]);
+    assert!(count >= 20, "{count} charts and manifests");
+}
+
+#[test]
+fn custom_resources_arguments_and_variables_name_images_that_no_walk_finds() {
+    for (chart, more) in [
+        (
+            "blocks",
+            &["quay.io/cephcsi/cephcsi:v3.14.2", "registry.k8s.io/sig-storage/csi-provisioner:v5.2.0"][..],
+        ),
+        ("certificates", &["quay.io/jetstack/cert-manager-acmesolver:v1.18.2"]),
+        (
+            "monitoring",
+            &[
+                "quay.io/prometheus-operator/prometheus-config-reloader:v0.85.0",
+                "quay.io/thanos/thanos:v0.39.2",
+            ],
+        ),
+        (
+            "operator",
+            &[
+                "registry.example/agent:v1",
+                "registry.example/db:5",
+                "registry.example/proxy:v0",
+                "registry.example/reloader:4",
+            ],
+        ),
+        ("storage", &["longhornio/csi-attacher:v4.9.0", "longhornio/longhorn-engine:v1.9.1"]),
+    ] {
+        let (_, images) = render_chart(&charts().join(chart)).unwrap();
+        let missing: Vec<&&str> =
+            more.iter().filter(|image| !images.contains(&(**image).to_owned())).collect();
+        assert_eq!(missing, Vec::<&&str>::new(), "{chart}");
+    }
 }
 
 #[test]

@@ -1,0 +1,3 @@
+{{- define "delivery.defaultTag" -}}
+{{- default .Chart.AppVersion .Values.global.image.tag }}
+{{- end -}}
