@@ -125,8 +125,12 @@ impl AuthFile {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Map::new());
         }
-        // serde_json's messages for these errors name lines and columns, and never quote values.
-        Ok(serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error.to_string()))?)
+        // serde_json's messages about the form of a text name lines and columns; those about what a
+        // value should have been quote it.
+        match serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error.to_string()))? {
+            Value::Object(config) => Ok(config),
+            _ => Err(self.malformed("it is no JSON object").into()),
+        }
     }
 
     fn write(&self, config: &Map<String, Value>) -> Result<()> {

@@ -101,7 +101,9 @@ fn a_linked_file_stays_linked_and_a_missing_one_is_made() {
 
 #[test]
 fn what_is_no_file_of_credentials_is_refused_without_quoting_it() {
-    for json in ["{ \"auths\": hunter2 }", r#"{ "auths": { "h": { "auth": "aHVudGVyMg==" } } }"#] {
+    for json in
+        ["\"hunter2\"", "{ \"auths\": hunter2 }", r#"{ "auths": { "h": { "auth": "aHVudGVyMg==" } } }"#]
+    {
         let (_dir, file) = file(json);
         let error = file.credentials("h", "a").unwrap_err();
         assert!(matches!(error, Error::Registry(RegistryError::AuthFile { .. })), "{error:?}");

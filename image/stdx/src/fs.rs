@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An I/O error and the path it is about.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,9 @@ impl<T> At<T> for io::Result<T> {
     }
 }
 
+/// How often this process has written a file aside.
+static TURN: AtomicU64 = AtomicU64::new(0);
+
 /// Replaces a file by `bytes` with the permission bits `mode`.
 ///
 /// On disk when this returns; a crash leaves the old file, the new one, or a stray file beside it
@@ -55,7 +59,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PathErro
     // A bare name has the empty path as its parent.
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = dir.join(format!(".{name}.{}.new", std::process::id()));
+    // Two threads may write one file at once: the later stands.
+    let turn = TURN.fetch_add(1, Ordering::Relaxed);
+    let aside = dir.join(format!(".{name}.{}-{turn}.new", std::process::id()));
     let written = write_synced(&aside, bytes, mode).and_then(|()| fs::rename(&aside, path));
     if written.is_err() {
         let _ = fs::remove_file(&aside);
