@@ -23,7 +23,8 @@ pub(crate) fn open(
     store: &Store,
     kubefile: &Kubefile,
 ) -> Result<Option<Image>> {
-    let name = plan::base(kubefile, &request.build_args).map_err(|error| Error::Kubefile(vec![error]))?;
+    let name = plan::base(kubefile, &request.build_args, &request.platform)
+        .map_err(|error| Error::Kubefile(vec![error]))?;
     let Some(name) = name else { return Ok(None) };
     let reference: Reference = name.parse().map_err(|error: sealer_image::Error| {
         let word = kubefile.instructions.iter().find_map(|one| match &one.kind {

@@ -32,6 +32,13 @@ pub(crate) struct Found {
     pub(crate) is_dir: bool,
 }
 
+impl Found {
+    /// What stands on the network, by its address.
+    pub(crate) fn remote(address: &str, name: PathBuf) -> Self {
+        Self { path: PathBuf::from(address), name: Some(name), is_dir: false }
+    }
+}
+
 /// A file, folder or link below a source.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
@@ -51,19 +58,27 @@ impl Item {
 }
 
 impl BuildContext {
-    /// Opens a context and reads its `.sealerignore`, or `.dockerignore` where that is missing.
+    /// Opens a context and reads the first ignore file that is there: `KUBEFILE.sealerignore` and
+    /// `KUBEFILE.dockerignore` beside the Kubefile, `.sealerignore`, `.containerignore` and
+    /// `.dockerignore` in the context.
     ///
     /// # Errors
     /// When the folder is none or the ignore file is wrong.
-    pub fn open(dir: &Path) -> Result<Self> {
+    pub fn open(dir: &Path, kubefile: &Path) -> Result<Self> {
         let root = fs::canonicalize(dir).map_err(|_| Error::NoContext { path: dir.to_owned() })?;
         if !root.is_dir() {
             return Err(Error::NoContext { path: dir.to_owned() });
         }
-        for name in [".sealerignore", ".dockerignore"] {
-            let path = root.join(name);
+        let beside = [".sealerignore", ".dockerignore"].map(|ending| {
+            let mut name = kubefile.file_name().unwrap_or_default().to_owned();
+            name.push(ending);
+            kubefile.with_file_name(name)
+        });
+        let within = [".sealerignore", ".containerignore", ".dockerignore"].map(|name| root.join(name));
+        for path in beside.into_iter().chain(within) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match fs::read_to_string(&path).at(&path) {
-                Ok(text) => return Ok(Self { root, ignore: parse_ignore(name, &text)? }),
+                Ok(text) => return Ok(Self { root, ignore: parse_ignore(&name, &text)? }),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -216,7 +231,7 @@ impl BuildContext {
     }
 }
 
-fn parse_ignore(name: &'static str, text: &str) -> Result<Ignore> {
+fn parse_ignore(name: &str, text: &str) -> Result<Ignore> {
     Ignore::parse(name, text).map_err(|(line, message)| {
         let source_line = text.lines().nth(line - 1).unwrap_or_default().to_owned();
         let length = source_line.chars().count();

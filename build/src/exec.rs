@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use sealer_image::config::ImageKind;
 use sealer_image::layer::{Compression, Layer};
-use sealer_image::{Descriptor, Platform, Reference, Store};
+use sealer_image::{Descriptor, Platform, Reference, Store, image};
 use sealer_stdx::fs::At;
 use sealer_stdx::task::Task;
 
@@ -42,6 +43,12 @@ pub struct BuildRequest<'a> {
     pub no_cache: bool,
     /// What the image is for.
     pub platform: Platform,
+    /// Whether it is a cluster or something for one.
+    pub kind: ImageKind,
+    /// `--label`, over those of the Kubefile.
+    pub labels: BTreeMap<String, String>,
+    /// `--annotation`: annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
     /// How layers are compressed.
     pub compression: Compression,
     /// The time of everything in the image, in seconds since the epoch.
@@ -74,8 +81,33 @@ pub struct Built {
 /// # Errors
 /// See [`Error`]; a Kubefile's mistakes come all at once.
 pub fn build(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<Built> {
+    let built = make(task, request, store)?;
+    store.tag(&built.descriptor, &request.tag)?;
+    Ok(built)
+}
+
+/// Builds one image for several platforms: each request is for one of them, and of the same name.
+///
+/// # Errors
+/// Those of [`build`]. When one platform's image cannot be built, none is named.
+pub fn build_index(task: &Task, requests: &[BuildRequest<'_>], store: &Store) -> Result<Built> {
+    let (mut images, mut cached, mut layers) = (Vec::new(), 0, 0);
+    for request in requests {
+        let built = make(task, request, store)?;
+        images.push(image::for_platform(&built.descriptor, &request.platform));
+        cached += built.cached;
+        layers += built.layers;
+    }
+    let first = requests.first().expect("there is a request for each platform");
+    let descriptor = image::assemble(store, images)?;
+    store.tag(&descriptor, &first.tag)?;
+    Ok(Built { reference: first.tag.clone(), descriptor, cached, layers })
+}
+
+/// Builds an image that has no name yet.
+fn make(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<Built> {
     let task = task.child("build", request.tag.familiar(), None)?;
-    let context = BuildContext::open(&request.context)?;
+    let context = BuildContext::open(&request.context, &kubefile_path(request))?;
     let (name, kubefile) = read(request)?;
     let named = |errors: Vec<KubefileError>| {
         Error::Kubefile(errors.into_iter().map(|error| in_file(error, &name)).collect())
@@ -87,11 +119,13 @@ pub fn build(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<B
     let base_folders = BaseFolders { task: &task, store, base: base.as_ref(), work_dir: &request.work_dir };
     let input = PlanInput {
         context: &context,
+        platform: &request.platform,
         build_args: &request.build_args,
         base_env: &base::env(base.as_ref()),
         base_has_folder: &|path| base_folders.has(path),
     };
-    let plan = plan::plan(&kubefile, &input).map_err(named)?;
+    let mut plan = plan::plan(&kubefile, &input).map_err(named)?;
+    plan.config.labels.extend(request.labels.clone());
     let builder =
         Builder { task: &task, request, store, context: &context, base, name: &name, kubefile: &kubefile };
     let cache = Cache::open(request.work_dir.join("cache"), !request.no_cache)?;
@@ -106,8 +140,9 @@ pub fn build(task: &Task, request: &BuildRequest<'_>, store: &Store) -> Result<B
     let collected = images::collect(&task, request, store, builder.base.as_ref(), &own, &cache)?;
     layers.extend(collected.layers);
     let count = layers.len();
-    let descriptor = builder.commit(&plan.config, layers, collected.annotations)?;
-    store.tag(&descriptor, &request.tag)?;
+    let mut annotations = request.annotations.clone();
+    annotations.extend(collected.annotations);
+    let descriptor = builder.commit(&plan.config, layers, annotations)?;
     task.finish();
     Ok(Built { reference: request.tag.clone(), descriptor, cached, layers: count })
 }
@@ -119,8 +154,12 @@ fn in_file(mut error: KubefileError, name: &str) -> KubefileError {
     error
 }
 
+fn kubefile_path(request: &BuildRequest<'_>) -> PathBuf {
+    request.kubefile.clone().unwrap_or_else(|| request.context.join("Kubefile"))
+}
+
 fn read(request: &BuildRequest<'_>) -> Result<(String, Kubefile)> {
-    let path = request.kubefile.clone().unwrap_or_else(|| request.context.join("Kubefile"));
+    let path = kubefile_path(request);
     let name =
         request.kubefile.as_ref().map_or_else(|| "Kubefile".to_owned(), |path| path.display().to_string());
     let bytes = match fs::read(&path).at(&path) {

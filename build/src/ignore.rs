@@ -19,7 +19,7 @@ struct Rule {
 #[derive(Debug, Default)]
 pub struct Ignore {
     /// The file's name, for messages.
-    pub(crate) file: &'static str,
+    pub(crate) file: String,
     rules: Vec<Rule>,
 }
 
@@ -28,7 +28,7 @@ impl Ignore {
     ///
     /// # Errors
     /// The number of the first line that is no rule, and why.
-    pub fn parse(file: &'static str, text: &str) -> Result<Self, (usize, String)> {
+    pub fn parse(file: &str, text: &str) -> Result<Self, (usize, String)> {
         let mut rules = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.lines().enumerate() {
@@ -46,7 +46,7 @@ impl Ignore {
             let pattern = to_regex(&clean(pattern)).map_err(|reason| (index + 1, reason))?;
             rules.push(Rule { line: index + 1, text: text.to_owned(), pattern, takes });
         }
-        Ok(Self { file, rules })
+        Ok(Self { file: file.to_owned(), rules })
     }
 
     /// Returns the line that leaves `path` out (with `/`, relative to the context), and its text.

@@ -3,6 +3,7 @@
 
 mod charts;
 mod fetch;
+mod kubeadm;
 mod layout;
 mod list;
 mod lock;

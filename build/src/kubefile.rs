@@ -1,18 +1,24 @@
 //! The Kubefile: its lines, its instructions, and what is wrong with them.
 
+mod apps;
+mod arguments;
 pub mod ast;
 mod directives;
 mod error;
 mod expand;
 mod lexer;
+mod pairs;
 mod parser;
+mod run;
+mod transfer;
 
+pub(crate) use arguments::quote;
 pub use ast::{Instruction, InstructionKind, Kubefile, Span, Word};
 pub use error::KubefileError;
 pub use expand::expand;
 pub use parser::parse;
 
-/// The instructions that a Kubefile may hold.
+/// The instructions that a Kubefile may hold, besides those of [`LATER`].
 pub(crate) const KNOWN: [&str; 7] = ["FROM", "COPY", "RUN", "CMD", "ARG", "ENV", "LABEL"];
 
 /// Docker's for containers. A cluster image runs on hosts as they are.

@@ -2,6 +2,7 @@
 //!
 //! Kubefile → AST → [`BuildPlan`] → one layer an instruction → image. This crate never names a host.
 
+mod archive;
 mod base;
 mod cache;
 mod chart;
@@ -13,12 +14,13 @@ pub mod ignore;
 pub mod images;
 pub mod kubefile;
 pub mod plan;
+mod remote;
 mod run;
 mod steps;
 mod yaml;
 
 pub use chart::{render_chart, render_files};
 pub use error::{Error, Result};
-pub use exec::{BuildRequest, Built, Mode, build};
+pub use exec::{BuildRequest, Built, Mode, build, build_index};
 pub use kubefile::KubefileError;
 pub use plan::BuildPlan;

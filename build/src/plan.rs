@@ -1,13 +1,17 @@
 //! The plan of a build: what each instruction will add, as data.
 
+mod apps;
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use sealer_image::Platform;
+use sealer_image::config::Application;
 use serde::Serialize;
 
-use crate::context::{BuildContext, Found};
-use crate::kubefile::ast::CopyRules;
+use crate::context::BuildContext;
 use crate::kubefile::{Instruction, InstructionKind, Kubefile, KubefileError, Span, Word, expand};
 
 /// What a build will do.
@@ -38,7 +42,16 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Action {
     /// Takes files of the context.
-    Copy(Vec<Placement>),
+    Copy {
+        /// Which, and where they go.
+        placements: Vec<Placement>,
+        /// The mode of all of them; their own where there is none.
+        mode: Option<u32>,
+        /// What files of the network must be (`sha256:…`), where that was said.
+        checksum: Option<String>,
+        /// Whether archives are unpacked.
+        unpacks: bool,
+    },
     /// Runs a command on this machine.
     Run {
         /// The command line.
@@ -52,9 +65,18 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Placement {
     /// The file, folder or link.
-    pub source: PathBuf,
+    pub source: Source,
     /// Its path in the image; a folder's content goes right below it.
     pub dest: PathBuf,
+}
+
+/// Where a source stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Source {
+    /// In the context.
+    Context(PathBuf),
+    /// On the network, by its address.
+    Remote(String),
 }
 
 /// What the image is told.
@@ -62,24 +84,41 @@ pub struct Placement {
 pub struct ConfigPlan {
     /// `ENV`.
     pub env: BTreeMap<String, String>,
-    /// `LABEL`.
+    /// `LABEL`, and what other instructions note as labels.
     pub labels: BTreeMap<String, String>,
-    /// `CMD`, in order.
+    /// `CMD` or `CMDS`, in order, or what launches the applications of `LAUNCH`.
     pub cmds: Vec<String>,
     /// `ARG`, with the values that the build was given.
     pub args: BTreeMap<String, String>,
+    /// `APP`, `CNI`, `CSI`.
+    pub applications: Vec<Application>,
+    /// `LAUNCH`.
+    pub launch: Vec<String>,
 }
 
 /// What a plan needs to know besides the Kubefile.
 pub struct PlanInput<'a> {
     /// The files.
     pub context: &'a BuildContext,
+    /// What the image is for.
+    pub platform: &'a Platform,
     /// The values of `--build-arg`.
     pub build_args: &'a BTreeMap<String, String>,
     /// The variables that the base image sets.
     pub base_env: &'a BTreeMap<String, String>,
     /// Tells whether a path is a folder of the base image.
     pub base_has_folder: &'a dyn Fn(&Path) -> bool,
+}
+
+/// The arguments that have a value without `--build-arg`, once an `ARG` declares them: Docker's.
+fn predefined(platform: &Platform) -> BTreeMap<String, String> {
+    let values = [
+        ("TARGETARCH", platform.architecture.clone()),
+        ("TARGETOS", platform.os.clone()),
+        ("TARGETPLATFORM", platform.to_string()),
+        ("TARGETVARIANT", platform.variant.clone().unwrap_or_default()),
+    ];
+    values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns the image that a Kubefile stands on, with variables put in; `None` for `scratch`.
@@ -89,12 +128,14 @@ pub struct PlanInput<'a> {
 pub fn base(
     kubefile: &Kubefile,
     build_args: &BTreeMap<String, String>,
+    platform: &Platform,
 ) -> Result<Option<String>, KubefileError> {
     let mut args = BTreeMap::new();
     for instruction in &kubefile.instructions {
         match &instruction.kind {
             InstructionKind::Arg(items) => {
-                declare(kubefile, items, build_args, &BTreeMap::new(), &mut args)?;
+                let given = Given { build_args, platform, env: &BTreeMap::new() };
+                declare(kubefile, items, &given, &mut args)?;
             }
             InstructionKind::From(word) => {
                 let name = text(kubefile, word, &args)?;
@@ -111,7 +152,7 @@ pub fn base(
 /// # Errors
 /// Everything that is wrong, in the order of the Kubefile.
 pub fn plan(kubefile: &Kubefile, input: &PlanInput<'_>) -> Result<BuildPlan, Vec<KubefileError>> {
-    let base = base(kubefile, input.build_args).map_err(|error| vec![error])?;
+    let base = base(kubefile, input.build_args, input.platform).map_err(|error| vec![error])?;
     let from =
         kubefile.instructions.iter().find(|instruction| matches!(instruction.kind, InstructionKind::From(_)));
     let base_span = from.map_or(Span { line: 1, column: 1, length: 1 }, |instruction| instruction.span);
@@ -141,45 +182,64 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn add(&mut self, instruction: &Instruction) -> Result<(), Vec<KubefileError>> {
-        if let InstructionKind::Copy { sources, dest } = &instruction.kind {
-            let placements = self.copy(sources, dest)?;
-            self.step(instruction, Action::Copy(placements));
-            return Ok(());
+        match &instruction.kind {
+            InstructionKind::Copy(copying) => {
+                let action = self.copy(copying)?;
+                self.step(instruction, action);
+                Ok(())
+            }
+            InstructionKind::App { name, sources, role } => {
+                let placements = self.app(name, sources, *role)?;
+                self.step(
+                    instruction,
+                    Action::Copy { placements, mode: None, checksum: None, unpacks: false },
+                );
+                Ok(())
+            }
+            _ => self.add_other(instruction).map_err(|error| vec![error]),
         }
-        self.add_other(instruction).map_err(|error| vec![error])
     }
 
     fn add_other(&mut self, instruction: &Instruction) -> Result<(), KubefileError> {
         match &instruction.kind {
-            InstructionKind::From(_) | InstructionKind::Copy { .. } => Ok(()),
+            InstructionKind::From(_) | InstructionKind::Copy(_) | InstructionKind::App { .. } => {}
             InstructionKind::Arg(items) => {
                 let env = self.env();
-                declare(self.kubefile, items, self.input.build_args, &env, &mut self.plan.config.args)
+                let given =
+                    Given { build_args: self.input.build_args, platform: self.input.platform, env: &env };
+                declare(self.kubefile, items, &given, &mut self.plan.config.args)?;
             }
             InstructionKind::Env(items) => {
                 for (name, word) in items {
                     let value = self.text(word)?;
                     self.plan.config.env.insert(name.clone(), value);
                 }
-                Ok(())
             }
             InstructionKind::Label(items) => {
                 for (name, word) in items {
                     let value = self.text(word)?;
                     self.plan.config.labels.insert(name.clone(), value);
                 }
-                Ok(())
             }
-            InstructionKind::Cmd(command) => {
-                self.plan.config.cmds.push(command.clone());
-                Ok(())
-            }
+            InstructionKind::Cmd(command) => self.plan.config.cmds.push(command.clone()),
+            InstructionKind::Cmds(cmds) => self.plan.config.cmds.extend(cmds.iter().cloned()),
             InstructionKind::Run(command) => {
                 let action = Action::Run { command: command.clone(), env: self.variables() };
                 self.step(instruction, action);
-                Ok(())
             }
+            InstructionKind::AppCmds { app, cmds } => self.app_cmds(app, cmds)?,
+            InstructionKind::AppEnv { app, env } => self.app_env(app, env)?,
+            InstructionKind::Launch(names) => self.launch(names)?,
+            InstructionKind::KubeVersion(word) => self.label(apps::KUBE_VERSION, word)?,
+            InstructionKind::Maintainer(word) => self.label(apps::AUTHORS, word)?,
         }
+        Ok(())
+    }
+
+    fn label(&mut self, name: &str, word: &Word) -> Result<(), KubefileError> {
+        let value = self.text(word)?;
+        self.plan.config.labels.insert(name.to_owned(), value);
+        Ok(())
     }
 
     fn step(&mut self, instruction: &Instruction, action: Action) {
@@ -198,104 +258,11 @@ impl Planner<'_> {
         env
     }
 
+    /// A word's text. `ARCH` is there without an `ARG`, as in the original since 0.8.
     fn text(&self, word: &Word) -> Result<String, KubefileError> {
-        text(self.kubefile, word, &self.variables())
-    }
-
-    fn copy(&mut self, sources: &[Word], dest: &Word) -> Result<Vec<Placement>, Vec<KubefileError>> {
-        let (mut found, mut errors) = (Vec::new(), Vec::new());
-        for source in sources {
-            match self.find(source) {
-                Ok(more) => found.extend(more),
-                Err(error) => errors.push(error),
-            }
-        }
-        let written = self.text(dest).map_err(|error| errors.push(error)).unwrap_or_default();
-        let Some(folder) = image_path(&written) else {
-            errors.push(self.error(dest.span, "leaves the image's root by `..`"));
-            return Err(errors);
-        };
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let placements = match self.kubefile.copy_rules {
-            CopyRules::Sealer => self.place_as_sealer(&found, &folder, &written),
-            CopyRules::Docker => {
-                self.place_as_docker(&found, &folder, &written, dest.span).map_err(|error| vec![error])?
-            }
-        };
-        for placement in &placements {
-            self.folders.extend(placement.dest.ancestors().skip(1).map(Path::to_owned));
-            if placement.source.is_dir() {
-                self.folders.insert(placement.dest.clone());
-            }
-        }
-        Ok(placements)
-    }
-
-    fn find(&self, source: &Word) -> Result<Vec<Found>, KubefileError> {
-        let pattern = self.text(source)?;
-        if pattern.contains("://") {
-            return Err(self.error(source.span, "remote sources are not taken by this version"));
-        }
-        self.input.context.find(&pattern).map_err(|(message, hint)| {
-            let error = self.error(source.span, message);
-            match hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            }
-        })
-    }
-
-    /// The destination is a folder, in which sources keep their names. One file to a name with a
-    /// dot, which is no folder, is that file.
-    fn place_as_sealer(&self, found: &[Found], folder: &Path, written: &str) -> Vec<Placement> {
-        let renames = match found {
-            [one] if !one.is_dir && !written.ends_with('/') => {
-                let last = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-                last.is_some_and(|last| last.contains('.')) && !self.is_folder(folder)
-            }
-            _ => false,
-        };
-        let place = |one: &Found| {
-            let dest = match &one.name {
-                Some(name) if !renames => folder.join(name),
-                _ => folder.to_owned(),
-            };
-            Placement { source: one.path.clone(), dest }
-        };
-        found.iter().map(place).collect()
-    }
-
-    /// A folder's content goes into the destination; a file goes into it where it is a folder or
-    /// ends with `/`, and is it otherwise.
-    fn place_as_docker(
-        &self,
-        found: &[Found],
-        folder: &Path,
-        written: &str,
-        span: Span,
-    ) -> Result<Vec<Placement>, KubefileError> {
-        let into = written.ends_with('/')
-            || written == "."
-            || folder.as_os_str().is_empty()
-            || self.is_folder(folder);
-        if found.len() > 1 && !into {
-            let error = self.error(span, "must be a folder, for there are several sources");
-            return Err(error.hint(format!("write `{written}/`")));
-        }
-        let place = |one: &Found| {
-            let dest = match &one.name {
-                Some(name) if !one.is_dir && into => folder.join(name),
-                _ => folder.to_owned(),
-            };
-            Placement { source: one.path.clone(), dest }
-        };
-        Ok(found.iter().map(place).collect())
-    }
-
-    fn is_folder(&self, path: &Path) -> bool {
-        self.folders.contains(path) || (self.input.base_has_folder)(path)
+        let mut variables = self.variables();
+        variables.entry("ARCH".to_owned()).or_insert_with(|| self.input.platform.architecture.clone());
+        text(self.kubefile, word, &variables)
     }
 
     /// A `--build-arg` that no `ARG` declares is a slip of the pen.
@@ -331,20 +298,28 @@ fn nearest<'k>(unused: &[&str], declared: impl Iterator<Item = &'k String>) -> O
     near.min_by_key(|other| strsim::damerau_levenshtein(other, name))
 }
 
+/// Where arguments get their values from.
+struct Given<'a> {
+    build_args: &'a BTreeMap<String, String>,
+    platform: &'a Platform,
+    env: &'a BTreeMap<String, String>,
+}
+
 fn declare(
     kubefile: &Kubefile,
     items: &[(String, Option<Word>)],
-    build_args: &BTreeMap<String, String>,
-    env: &BTreeMap<String, String>,
+    given: &Given<'_>,
     args: &mut BTreeMap<String, String>,
 ) -> Result<(), KubefileError> {
     for (name, default) in items {
-        if let Some(value) = build_args.get(name) {
+        if let Some(value) = given.build_args.get(name) {
             args.insert(name.clone(), value.clone());
         } else if let Some(word) = default {
             let mut variables = args.clone();
-            variables.extend(env.clone());
+            variables.extend(given.env.clone());
             args.insert(name.clone(), text(kubefile, word, &variables)?);
+        } else if let Some(value) = predefined(given.platform).remove(name) {
+            args.insert(name.clone(), value);
         }
     }
     Ok(())
@@ -362,21 +337,13 @@ fn text(
         .map_err(|message| KubefileError::new(&kubefile.lines, word.span, message))
 }
 
-/// A destination as a path from the image's root; nothing where it would leave that.
-fn image_path(written: &str) -> Option<PathBuf> {
-    let mut path = PathBuf::new();
-    for part in Path::new(written).components() {
-        match part {
-            Component::Normal(name) => path.push(name),
-            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
-            Component::ParentDir => {
-                if !path.pop() {
-                    return None;
-                }
-            }
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Context(path) => write!(f, "{}", path.display()),
+            Self::Remote(address) => f.write_str(address),
         }
     }
-    Some(path)
 }
 
 impl fmt::Display for BuildPlan {
@@ -384,9 +351,9 @@ impl fmt::Display for BuildPlan {
         writeln!(f, "from {}", self.base.as_deref().unwrap_or("scratch"))?;
         for step in &self.steps {
             writeln!(f, "layer {}", step.instruction)?;
-            if let Action::Copy(placements) = &step.action {
+            if let Action::Copy { placements, .. } = &step.action {
                 for placement in placements {
-                    writeln!(f, "  {} -> {}", placement.source.display(), placement.dest.display())?;
+                    writeln!(f, "  {} -> {}", placement.source, placement.dest.display())?;
                 }
             }
         }

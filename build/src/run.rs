@@ -60,7 +60,8 @@ impl Scratch {
         Ok(Self { dir, _lock: lock })
     }
 
-    fn folder(&self, name: &str) -> Result<PathBuf> {
+    /// Makes a folder in it.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
         let path = self.dir.path().join(name);
         fs::create_dir_all(&path).at(&path)?;
         Ok(path)

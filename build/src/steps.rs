@@ -1,5 +1,7 @@
 //! The steps of a plan, one layer each: from the cache, from files, or from a command.
 
+mod gather;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -21,8 +23,9 @@ use crate::error::Result;
 use crate::exec::BuildRequest;
 use crate::images::sources;
 use crate::kubefile::{Kubefile, KubefileError};
-use crate::plan::{Action, BuildPlan, ConfigPlan, Placement, Step};
+use crate::plan::{Action, BuildPlan, ConfigPlan, Placement, Source, Step};
 use crate::run::{self, Run};
+use gather::has_remote;
 
 /// No system's clock for files has longer ticks.
 const TICK: Duration = Duration::from_millis(20);
@@ -54,7 +57,12 @@ impl Builder<'_> {
         for step in &plan.steps {
             let task = self.task.child("layer", step.instruction.clone(), None)?;
             let one = match &step.action {
-                Action::Copy(placements) => self.copy(&task, step, placements, cache)?,
+                Action::Copy { placements, unpacks, .. } if *unpacks || has_remote(placements) => {
+                    self.gather(&task, step, &made, cache)?
+                }
+                Action::Copy { placements, mode, .. } => {
+                    self.copy(&task, step, (placements, *mode), cache)?
+                }
                 Action::Run { command, env } => self.run(&task, step, (command, env), &made, cache)?,
             };
             if one.cached {
@@ -67,26 +75,45 @@ impl Builder<'_> {
         Ok(made)
     }
 
-    fn copy(&self, task: &Task, step: &Step, placements: &[Placement], cache: &Cache) -> Result<Made> {
-        let mut key = self.key("COPY");
+    fn copy(
+        &self,
+        task: &Task,
+        step: &Step,
+        (placements, mode): (&[Placement], Option<u32>),
+        cache: &Cache,
+    ) -> Result<Made> {
+        let listed = self.settled(placements)?;
+        let key = self.copy_key("COPY", mode, &listed);
         let mut links = HardLinks::default();
         let mut entries = Vec::new();
-        for (placement, items) in self.settled(placements)? {
+        for (placement, items) in &listed {
             for item in items {
-                add_stat(&mut key, &placement.dest, &item);
-                entries.extend(entry(&placement.dest, &item, &mut links)?);
+                entries.extend(entry(&placement.dest, item, &mut links)?);
             }
         }
+        give_mode(&mut entries, mode);
         let packed = check::packed(&entries, step.span)?;
         self.made(task, step, entries, &key, cache, packed)
+    }
+
+    fn copy_key(&self, sort: &str, mode: Option<u32>, listed: &[(&Placement, Vec<Item>)]) -> Key {
+        let mut key = self.key(sort);
+        key.add(mode.map(|mode| format!("{mode:o}")).unwrap_or_default());
+        for (placement, items) in listed {
+            items.iter().for_each(|item| add_stat(&mut key, &placement.dest, item));
+        }
+        key
     }
 
     /// Lists the sources. A file that changes twice within one tick of the system's clock would look
     /// unchanged to the cache: files as young as that are looked at once more when they are older.
     fn settled<'p>(&self, placements: &'p [Placement]) -> Result<Vec<(&'p Placement, Vec<Item>)>> {
         let list = || -> Result<Vec<(&'p Placement, Vec<Item>)>> {
-            let items = |one: &'p Placement| Ok((one, self.context.items(&one.source)?));
-            placements.iter().map(items).collect()
+            let items = |one: &'p Placement| match &one.source {
+                Source::Context(path) => Some(self.context.items(path).map(|items| (one, items))),
+                Source::Remote(_) => None,
+            };
+            Ok(placements.iter().filter_map(items).collect::<std::result::Result<_, _>>()?)
         };
         let listed = list()?;
         let age = listed.iter().flat_map(|(_, items)| items).filter_map(Item::age).min();
@@ -191,13 +218,23 @@ impl Builder<'_> {
             annotations,
             sealer: SealerConfig {
                 sealer_version: self.request.version.to_owned(),
+                kind: self.request.kind,
                 cmds: config.cmds.clone(),
                 args: config.args.clone(),
+                applications: config.applications.clone(),
+                launch: config.launch.clone(),
             },
             time: self.request.time,
         };
         Ok(commit(self.task, self.store, image)?)
     }
+}
+
+/// Gives all but links the mode that was asked for.
+fn give_mode(entries: &mut [Entry], mode: Option<u32>) {
+    let Some(mode) = mode else { return };
+    let links = |kind: &EntryKind| matches!(kind, EntryKind::Symlink(_) | EntryKind::Hardlink(_));
+    entries.iter_mut().filter(|entry| !links(&entry.kind)).for_each(|entry| entry.mode = mode);
 }
 
 fn add_stat(key: &mut Key, dest: &Path, item: &Item) {

@@ -15,8 +15,8 @@ pub(crate) use cluster::{
     ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
 };
 pub(crate) use image::{
-    BuildArgs, CompressionName, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs, PushArgs,
-    RegistryArgs, RmiArgs, TagArgs, VerifyArgs,
+    BuildArgs, CompressionName, ImageType, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs,
+    PushArgs, RegistryArgs, RmiArgs, TagArgs, VerifyArgs,
 };
 pub(crate) use local::{
     DiffArgs, FormatName, HistoryArgs, LoadArgs, ManifestCommand, MergeArgs, MountArgs, PruneArgs, SaveArgs,

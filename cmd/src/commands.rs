@@ -47,7 +47,7 @@ use crate::settings::Settings;
 /// Runs the command that was typed.
 pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
     match command {
-        Command::Build(args) => build::run(args, settings),
+        Command::Build(args) => build::run(&args, settings),
         Command::Images(_) => images::run(settings),
         Command::Inspect(args) => inspect::run(&args, settings),
         Command::Verify(args) => verify::run(&args, settings),

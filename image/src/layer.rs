@@ -16,7 +16,7 @@ use oci_spec::image::{Descriptor, Digest, MediaType};
 use crate::error::Result;
 use crate::store::Store;
 
-pub(crate) use read::plain;
+pub use read::plain;
 pub use unpack::{Unpacked, trees, unpack, unpacked};
 pub use view::{Change, read_changes, read_files};
 pub use write::write;

@@ -10,7 +10,7 @@ use oci_spec::image::{
 };
 use serde::Deserialize;
 
-use crate::config::SealerConfig;
+use crate::config::{ImageKind, SealerConfig};
 
 /// The object, as JSON in a configuration or as YAML in an archive.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -64,6 +64,8 @@ struct Platform {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 struct ImageConfig {
+    /// Of 0.8.
+    image_type: Option<String>,
     /// Of 0.8.
     #[serde(default)]
     cmd: Inherited<Vec<String>>,
@@ -119,7 +121,10 @@ impl ImageObject {
             }
             Args::None(()) => BTreeMap::new(),
         };
-        SealerConfig { sealer_version: spec.sealer_version.clone(), cmds, args }
+        let is_app = spec.image_config.image_type.as_deref() == Some("application");
+        let kind = if is_app { ImageKind::AppInstaller } else { ImageKind::KubeInstaller };
+        let sealer_version = spec.sealer_version.clone();
+        SealerConfig { sealer_version, kind, cmds, args, ..SealerConfig::default() }
     }
 
     /// What it is for.
@@ -168,6 +173,8 @@ impl Step {
 #[serde(rename_all = "camelCase", default)]
 struct Extension {
     build_client: Client,
+    #[serde(rename = "type")]
+    kind: String,
     applications: Vec<Application>,
     launch: Launch,
     env: Option<BTreeMap<String, String>>,
@@ -212,5 +219,11 @@ pub(crate) fn extension(json: &str) -> Option<SealerConfig> {
         sealer_version: extension.build_client.sealer_version,
         cmds,
         args: extension.env.unwrap_or_default(),
+        kind: if extension.kind == "app-installer" {
+            ImageKind::AppInstaller
+        } else {
+            ImageKind::KubeInstaller
+        },
+        ..SealerConfig::default()
     })
 }

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sealer_image::layer::{self, Change, Entry, EntryKind, Layer};
-use sealer_image::{Descriptor, Digest, Image, Store};
+use sealer_image::{Descriptor, Digest, Image, Reference, Store};
 use sealer_stdx::fs::{At, PathError};
 use sealer_stdx::task::Task;
 use walkdir::WalkDir;
 
 use super::layout::{self, Held, Slot};
 use super::needed::Mention;
-use super::{list, manifest};
+use super::{kubeadm, list, manifest};
 use crate::cache::{Cache, Key};
 use crate::error::Result;
 
@@ -25,7 +25,7 @@ pub(crate) const CHARTS: [&str; 2] = ["charts", "application/apps"];
 /// No file that names images is larger, in bytes.
 const MOST: u64 = 64 << 20;
 /// Goes up when what is looked for changes.
-const VERSION: &str = "SOURCES 1";
+const VERSION: &str = "SOURCES 2";
 /// The annotation of a layer that holds an image of the registry: nothing there names another.
 pub(crate) const IMAGE_LAYER: &str = "io.sealer.layer.images";
 
@@ -96,11 +96,19 @@ impl Sources {
             let text = String::from_utf8_lossy(bytes);
             if path == Path::new("manifests/imageList") {
                 mentions.extend(list::mentions(&file, &text));
+            } else if path == Path::new(kubeadm::FILE) {
+                mentions.extend(kubeadm::mentions(&text, |repository| self.holds(repository)));
             } else if is_manifest(path) {
                 mentions.extend(manifest::mentions(&file, &text));
             }
         }
         mentions
+    }
+
+    /// Whether the image's registry holds any tag of a repository.
+    fn holds(&self, repository: &str) -> bool {
+        let Ok(reference) = repository.parse::<Reference>() else { return false };
+        self.tags().keys().any(|slot| slot.repository == reference.repository())
     }
 
     /// The files, by their path in the image.
@@ -193,13 +201,14 @@ fn key(diff_id: &Digest) -> Key {
 
 /// Whether a path is one of the folders, below one, or above one.
 fn is_near(path: &Path) -> bool {
-    let folders = FOLDERS.iter().copied().chain(["registry"]).map(Path::new);
+    let folders = FOLDERS.iter().copied().chain(["registry", kubeadm::FILE]).map(Path::new);
     folders.into_iter().any(|folder| path.starts_with(folder) || folder.starts_with(path))
 }
 
 fn is_wanted(path: &Path) -> bool {
     let is_chart = CHARTS.iter().any(|folder| path.starts_with(folder));
-    is_chart || is_manifest(path) || path == Path::new("manifests/imageList") || layout::held(path).is_some()
+    let is_named = [kubeadm::FILE, "manifests/imageList"].iter().any(|name| path == Path::new(name));
+    is_chart || is_manifest(path) || is_named || layout::held(path).is_some()
 }
 
 fn is_manifest(path: &Path) -> bool {

@@ -24,6 +24,13 @@ pub struct Word {
     pub literal: bool,
 }
 
+impl Word {
+    /// A word that is missing.
+    pub(super) fn empty(span: Span) -> Self {
+        Self { text: String::new(), span, literal: true }
+    }
+}
+
 /// A whole Kubefile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kubefile {
@@ -63,13 +70,8 @@ pub struct Instruction {
 pub enum InstructionKind {
     /// `FROM image`.
     From(Word),
-    /// `COPY source… dest`.
-    Copy {
-        /// The sources.
-        sources: Vec<Word>,
-        /// The destination.
-        dest: Word,
-    },
+    /// `COPY source… dest`, `ADD source… dest`.
+    Copy(Copying),
     /// `RUN command`.
     Run(String),
     /// `CMD command`.
@@ -80,4 +82,63 @@ pub enum InstructionKind {
     Env(Vec<(String, Word)>),
     /// `LABEL name=value…`.
     Label(Vec<(String, Word)>),
+    /// `APP name source…`, `CNI name source…`, `CSI name source…`.
+    App {
+        /// The application's name.
+        name: Word,
+        /// `local://path` or an address.
+        sources: Vec<Word>,
+        /// What it is for.
+        role: AppRole,
+    },
+    /// `APPCMDS name ["command", …]`.
+    AppCmds {
+        /// The application's name.
+        app: Word,
+        /// What launches it.
+        cmds: Vec<String>,
+    },
+    /// `APPENV name name=value…`.
+    AppEnv {
+        /// The application's name.
+        app: Word,
+        /// Its variables.
+        env: Vec<(String, Word)>,
+    },
+    /// `LAUNCH name…`.
+    Launch(Vec<Word>),
+    /// `CMDS ["command", …]`.
+    Cmds(Vec<String>),
+    /// `KUBEVERSION constraint`.
+    KubeVersion(Word),
+    /// `MAINTAINER name`.
+    Maintainer(Word),
+}
+
+/// What `COPY` and `ADD` are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Copying {
+    /// The sources.
+    pub sources: Vec<Word>,
+    /// The destination.
+    pub dest: Word,
+    /// `--chmod`: the mode of all that is copied.
+    pub mode: Option<Word>,
+    /// `--parents`: sources keep the folders that they stand in.
+    pub parents: bool,
+    /// `--checksum`: what a source on the network must be.
+    pub checksum: Option<Word>,
+    /// Whether archives of the context are unpacked: `ADD`.
+    pub unpacks: bool,
+}
+
+/// What an application is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum AppRole {
+    /// Whatever its author likes.
+    Application,
+    /// The cluster's network.
+    Cni,
+    /// The cluster's storage.
+    Csi,
 }

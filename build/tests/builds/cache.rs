@@ -1,7 +1,12 @@
 //! The same input gives the same image, and what has not changed is not done again.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::PermissionsExt;
+use std::time::SystemTime;
+
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::kit::Bench;
 
@@ -102,4 +107,56 @@ fn a_damaged_cache_entry_is_no_entry() {
     }
     let second = bench.build(KUBEFILE);
     assert_eq!((second.cached, second.descriptor), (0, first.descriptor));
+}
+
+#[test]
+fn a_build_that_changes_nothing_opens_no_file() {
+    let bench = bench();
+    bench.write("charts/x/Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n");
+    bench.write("manifests/x.yaml", "kind: ConfigMap\n");
+    let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+    for name in ["a", "b", "c", "charts/x/Chart.yaml", "manifests/x.yaml"] {
+        inotify::add_watch(&watch, bench.context(name), WatchFlags::OPEN | WatchFlags::ACCESS).unwrap();
+    }
+    let mut space = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut space);
+    let mut opened = || {
+        let mut files = BTreeSet::new();
+        while let Ok(event) = events.next() {
+            files.insert(event.wd());
+        }
+        files.len()
+    };
+    let kubefile = format!("{KUBEFILE}COPY charts .\nCOPY manifests .\n");
+    let first = bench.build(&kubefile);
+    assert_eq!((first.cached, opened()), (0, 5));
+    let second = bench.build(&kubefile);
+    assert_eq!((second.cached, opened()), (6, 0));
+    assert_eq!(second.descriptor, first.descriptor);
+}
+
+#[test]
+fn of_a_touched_file_only_its_layer_is_made_again_and_is_the_same() {
+    let bench = bench();
+    let first = bench.build(KUBEFILE);
+    let file = fs::File::options().append(true).open(bench.context("b")).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let second = bench.build(KUBEFILE);
+    // The command after it stands on the same layers as before.
+    assert_eq!((second.cached, &second.descriptor), (3, &first.descriptor));
+    assert_eq!(bench.build(KUBEFILE).cached, 4);
+}
+
+#[test]
+fn builds_at_once_share_the_cache_and_give_the_same_image() {
+    let bench = bench();
+    bench.write("Kubefile", KUBEFILE);
+    let platform = std::slice::from_ref(&bench.options.platform);
+    let built: Vec<_> = std::thread::scope(|scope| {
+        let builds: Vec<_> = (0..4).map(|_| scope.spawn(|| bench.build_for(platform).unwrap())).collect();
+        builds.into_iter().map(|build| build.join().unwrap().descriptor).collect()
+    });
+    let after = bench.build(KUBEFILE);
+    assert_eq!(after.cached, 4);
+    assert_eq!(built, vec![after.descriptor; 4]);
 }

@@ -43,6 +43,7 @@ fn an_image_stands_on_a_local_image() {
         sealer_version: "1.2.3".into(),
         cmds: vec!["echo base".into(), "echo demo".into()],
         args: pairs(&[("name", "n"), ("version", "1")]),
+        ..SealerConfig::default()
     };
     assert_eq!(image.sealer, expected);
     let config = image.config.config().clone().unwrap();

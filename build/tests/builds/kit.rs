@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use sealer_build::images::{ChartValues, Collecting};
-use sealer_build::{BuildRequest, Built, Error, KubefileError, Mode, build};
+use sealer_build::{BuildRequest, Built, Error, KubefileError, Mode, build, build_index};
+use sealer_image::config::ImageKind;
 use sealer_image::layer::{Compression, unpack};
 use sealer_image::registry::Retry;
 use sealer_image::{Descriptor, Image, Platform, Reference, Registry, RegistrySettings, Store};
@@ -32,6 +33,9 @@ pub(crate) struct Options {
     pub(crate) build_args: BTreeMap<String, String>,
     pub(crate) no_cache: bool,
     pub(crate) platform: Platform,
+    pub(crate) kind: ImageKind,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) compression: Compression,
     pub(crate) time: u64,
     pub(crate) allow_missing: bool,
@@ -78,6 +82,9 @@ impl Bench {
             build_args: BTreeMap::new(),
             no_cache: false,
             platform: Platform::host(),
+            kind: ImageKind::KubeInstaller,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
             compression: Compression::Zstd,
             time: 0,
             allow_missing: false,
@@ -112,6 +119,11 @@ impl Bench {
     /// Builds the context with this Kubefile.
     pub(crate) fn try_build(&self, kubefile: &str) -> Result<Built, Error> {
         self.write("Kubefile", kubefile);
+        self.build_for(std::slice::from_ref(&self.options.platform))
+    }
+
+    /// Builds the context for these platforms, as one image where there are several.
+    pub(crate) fn build_for(&self, platforms: &[Platform]) -> Result<Built, Error> {
         let pull = |_: &Task, reference: &Reference| {
             Err(sealer_image::Error::NotFound { reference: reference.clone() })
         };
@@ -120,14 +132,17 @@ impl Bench {
             retry: Retry { times: 1, ..Retry::default() },
             ..RegistrySettings::default()
         });
-        let request = BuildRequest {
+        let request = |platform: &Platform| BuildRequest {
             mode: Mode::Lite,
             tag: options.tag.parse().unwrap(),
             context: self.path("context"),
             kubefile: None,
-            build_args: options.build_args,
+            build_args: options.build_args.clone(),
             no_cache: options.no_cache,
-            platform: options.platform,
+            platform: platform.clone(),
+            kind: options.kind,
+            labels: options.labels.clone(),
+            annotations: options.annotations.clone(),
             compression: options.compression,
             time: options.time,
             version: "1.2.3",
@@ -137,14 +152,17 @@ impl Bench {
                 lists: Vec::new(),
                 ignored: Vec::new(),
                 with_auth: None,
-                chart_values: options.chart_values,
+                chart_values: options.chart_values.clone(),
                 allow_missing: options.allow_missing,
                 write_lock: options.write_lock.then(|| self.context("image.lock")),
             },
             pull: &pull,
         };
         let task = Task::root(self.seen.clone(), self.cancel.clone());
-        build(&task, &request, &self.store)
+        match platforms {
+            [one] => build(&task, &request(one), &self.store),
+            several => build_index(&task, &several.iter().map(request).collect::<Vec<_>>(), &self.store),
+        }
     }
 
     pub(crate) fn build(&self, kubefile: &str) -> Built {

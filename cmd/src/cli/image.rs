@@ -36,6 +36,15 @@ pub(crate) enum CompressionName {
     Gzip,
 }
 
+/// What an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImageType {
+    /// A cluster, with what is installed on it.
+    KubeInstaller,
+    /// Something for a cluster: a run only launches it.
+    AppInstaller,
+}
+
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -76,9 +85,21 @@ pub(crate) struct BuildArgs {
     /// Write `image.lock` into the context: a build that finds it takes the same container images
     #[arg(long)]
     pub(crate) write_lock: bool,
-    /// What the image is for [default: this machine]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<Platform>,
+    /// What the image is for; several platforms make one image for all of them [default: this machine]
+    #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) platform: Vec<Platform>,
+    /// Whether it is a cluster, or something for a cluster that is there
+    #[arg(long = "type", value_enum, value_name = "TYPE", default_value_t = ImageType::KubeInstaller)]
+    pub(crate) kind: ImageType,
+    /// `false` is the older way to say `--type app-installer`
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) base: bool,
+    /// Note something in the image's configuration, over its Kubefile's `LABEL` (can be repeated)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = note)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Note something in the image's manifest (can be repeated)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = note)]
+    pub(crate) annotation: Vec<(String, String)>,
     /// How to compress layers
     #[arg(long, value_enum, default_value_t = CompressionName::Zstd)]
     pub(crate) compression: CompressionName,
@@ -201,6 +222,15 @@ pub(crate) struct LogoutArgs {
     /// The registry's host, with its port
     #[arg(value_name = "HOST[:PORT]")]
     pub(crate) registry: String,
+}
+
+/// Splits `KEY=VALUE`, whose key may be any text.
+fn note(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some(_) => Err("there is nothing before `=`".to_owned()),
+        None => Err("there is no `=` in it".to_owned()),
+    }
 }
 
 /// Splits `KEY=VALUE`.

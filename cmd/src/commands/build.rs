@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use sealer_build::images::{ChartValues, Collecting, LOCK_FILE};
-use sealer_build::{BuildRequest, Built, build};
+use sealer_build::{BuildRequest, Built, build, build_index};
+use sealer_image::config::ImageKind;
 use sealer_image::layer::Compression;
-use sealer_image::transfer;
+use sealer_image::{Descriptor, Platform, Reference, Registry, transfer};
 use sealer_stdx::fs::At;
+use sealer_stdx::task::Task;
 use serde::Serialize;
 
-use crate::cli::{BuildArgs, CompressionName, Mode};
+use crate::cli::{BuildArgs, CompressionName, ImageType, Mode};
 use crate::failure::Failure;
 use crate::render;
 use crate::settings::{Settings, platform};
@@ -25,21 +27,60 @@ struct Image {
     cached: usize,
 }
 
-pub(super) fn run(args: BuildArgs, settings: &Settings) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let (store, registry) = (settings.store()?, settings.registry(&args.registry));
-    let platform = platform(args.platform);
+    let (store, registry) = (&store, &registry);
+    let platforms = match args.platform.is_empty() {
+        true => vec![platform(None)],
+        false => args.platform.clone(),
+    };
     let name = args.tag.familiar();
-    let lock = args.context.join(LOCK_FILE);
-    let request = BuildRequest {
+    let values = chart_values(&args.chart_values)?;
+    let pulls: Vec<_> = platforms
+        .iter()
+        .map(|platform| {
+            move |task: &Task, reference: &Reference| {
+                transfer::pull(task, store, registry, reference, platform)
+            }
+        })
+        .collect();
+    let requests: Vec<BuildRequest<'_>> = platforms
+        .iter()
+        .zip(&pulls)
+        .map(|(platform, pull)| request(args, settings, (platform, pull), (registry, &values)))
+        .collect();
+    let built = match requests.as_slice() {
+        [one] => build(settings.task(), one, store),
+        several => build_index(settings.task(), several, store),
+    };
+    let built = built.map_err(|error| Failure::from(error).building(&name))?;
+    render::result(settings, &text(&name, &built), &result(name.clone(), &built))
+}
+
+/// What brings an image into the store.
+type Pull<'a> = &'a dyn Fn(&Task, &Reference) -> sealer_image::Result<Descriptor>;
+
+/// The request for one platform.
+fn request<'a>(
+    args: &BuildArgs,
+    settings: &Settings,
+    (platform, pull): (&Platform, Pull<'a>),
+    (registry, values): (&'a Registry, &[ChartValues]),
+) -> BuildRequest<'a> {
+    let is_app = args.kind == ImageType::AppInstaller || !args.base;
+    BuildRequest {
         mode: match args.mode {
             Mode::Lite => sealer_build::Mode::Lite,
         },
-        tag: args.tag,
-        context: args.context,
-        kubefile: args.kubefile,
-        build_args: args.build_arg.into_iter().collect(),
+        tag: args.tag.clone(),
+        context: args.context.clone(),
+        kubefile: args.kubefile.clone(),
+        build_args: args.build_arg.iter().cloned().collect(),
         no_cache: args.no_cache,
         platform: platform.clone(),
+        kind: if is_app { ImageKind::AppInstaller } else { ImageKind::KubeInstaller },
+        labels: args.label.iter().cloned().collect(),
+        annotations: args.annotation.iter().cloned().collect(),
         compression: match args.compression {
             CompressionName::Zstd => Compression::Zstd,
             CompressionName::Gzip => Compression::Gzip,
@@ -48,19 +89,16 @@ pub(super) fn run(args: BuildArgs, settings: &Settings) -> Result<ExitCode, Fail
         version: env!("CARGO_PKG_VERSION"),
         work_dir: settings.build_dir(),
         images: Collecting {
-            registry: &registry,
-            lists: args.image_list,
-            ignored: args.ignored_image_list,
-            with_auth: args.image_list_with_auth,
-            chart_values: chart_values(&args.chart_values)?,
+            registry,
+            lists: args.image_list.clone(),
+            ignored: args.ignored_image_list.clone(),
+            with_auth: args.image_list_with_auth.clone(),
+            chart_values: values.to_vec(),
             allow_missing: args.allow_missing,
-            write_lock: args.write_lock.then_some(lock),
+            write_lock: args.write_lock.then(|| args.context.join(LOCK_FILE)),
         },
-        pull: &|task, reference| transfer::pull(task, &store, &registry, reference, &platform),
-    };
-    let built =
-        build(settings.task(), &request, &store).map_err(|error| Failure::from(error).building(&name))?;
-    render::result(settings, &text(&name, &built), &result(name.clone(), &built))
+        pull,
+    }
 }
 
 /// Reads `[CHART=]FILE`.

@@ -83,17 +83,28 @@ fn merged(base: Option<&Image>, own: &SealerConfig) -> SealerConfig {
     merged.sealer_version.clone_from(&own.sealer_version);
     merged.cmds.extend(own.cmds.iter().cloned());
     merged.args.extend(own.args.clone());
+    merged.kind = own.kind;
+    merged.applications.retain(|one| own.applications.iter().all(|other| other.name != one.name));
+    merged.applications.extend(own.applications.iter().cloned());
+    merged.launch.extend(own.launch.iter().cloned());
     merged
 }
 
 /// What tools of the original's 0.9 and later read of an image.
 fn extension(sealer: &SealerConfig) -> String {
-    json(&serde_json::json!({
+    let mut extension = serde_json::json!({
         "buildClient": { "sealerVersion": sealer.sealer_version, "buildahVersion": "" },
         "schemaVersion": "v1alpha1",
-        "type": "kube-installer",
+        "type": sealer.kind,
         "launch": { "cmds": sealer.cmds },
-    }))
+    });
+    if !sealer.applications.is_empty() {
+        extension["applications"] = serde_json::json!(sealer.applications);
+    }
+    if !sealer.launch.is_empty() {
+        extension["launch"]["app_names"] = serde_json::json!(sealer.launch);
+    }
+    json(&extension)
 }
 
 fn configuration(image: &NewImage, mut diff_ids: Vec<String>) -> ImageConfiguration {

@@ -28,6 +28,7 @@ pub fn merge(task: &Task, store: &Store, images: &[Image], time: u64) -> Result<
         annotations: BTreeMap::new(),
         sealer: SealerConfig {
             sealer_version: base.sealer.sealer_version.clone(),
+            kind: base.sealer.kind,
             ..SealerConfig::default()
         },
         time,
@@ -63,4 +64,6 @@ fn add(new: &mut NewImage, base: &Image, image: &Image) {
         }
     }
     new.sealer.args.extend(image.sealer.args.clone());
+    new.sealer.applications.extend(image.sealer.applications.clone());
+    new.sealer.launch.extend(image.sealer.launch.clone());
 }

@@ -56,7 +56,10 @@ fn decompress(file: File, layer: &Descriptor) -> io::Result<Box<dyn Read>> {
 }
 
 /// What a source holds, whatever it is compressed with: its first bytes tell.
-pub(crate) fn plain<'a, R: Read + 'a>(mut source: BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn plain<'a, R: Read + 'a>(mut source: BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
     let magic = source.fill_buf()?;
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(source)),

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod error;
 
 mod challenge;
+mod download;
 mod failure;
 mod fetch;
 mod helper;

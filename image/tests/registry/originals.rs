@@ -79,6 +79,7 @@ fn an_image_of_0_7_is_read_with_its_commands_and_arguments() {
             sealer_version: "v0.7.1".into(),
             cmds: vec!["kubectl apply -f etc".into()],
             args: BTreeMap::from([("Version".into(), "1".into())]),
+            ..SealerConfig::default()
         }
     );
     let labels = image.config.config().as_ref().unwrap().labels().clone().unwrap();
