@@ -73,6 +73,7 @@ impl Sandbox {
         let mut registry = Registry::open(&self.dir)?;
         let network = network::claim(registry.network())?;
         let records = registry.add(network, options.hosts, options.masters)?;
+        network::make_room(registry.records().len())?;
         let made = for_all(&records, |record| host::start(&self.dir, network, record, &plan));
         let mut pids = Vec::new();
         let mut failed = None;

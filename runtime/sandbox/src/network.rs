@@ -45,6 +45,24 @@ pub(crate) fn claim(had: Option<u8>) -> Result<u8> {
     Ok(network)
 }
 
+/// The kernel's table of who is at which address: one for all namespaces.
+const NEIGHBOURS: &str = "/proc/sys/net/ipv4/neigh/default";
+
+/// Lets the kernel know the neighbours of so many hosts, each of which may talk to each. It knows 1,024 in
+/// all otherwise, and hosts seem dead to each other where that is too few.
+pub(crate) fn make_room(hosts: usize) -> Result<()> {
+    let wanted = (hosts + 1) * (hosts + 1);
+    // From the last to the first: none may be above the next.
+    for (name, share) in [("gc_thresh3", 1), ("gc_thresh2", 2), ("gc_thresh1", 4)] {
+        let file = Path::new(NEIGHBOURS).join(name);
+        let had = fs::read_to_string(&file).map_err(|source| Error::file(&file, source))?;
+        if had.trim().parse::<usize>().is_ok_and(|had| had < wanted / share) {
+            fs::write(&file, (wanted / share).to_string()).map_err(|source| Error::file(&file, source))?;
+        }
+    }
+    Ok(())
+}
+
 fn exists(link: &str) -> bool {
     Path::new("/sys/class/net").join(link).exists()
 }
