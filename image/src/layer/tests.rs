@@ -251,6 +251,60 @@ fn refuses_a_layer_that_leaves_the_root() {
 }
 
 #[test]
+fn a_layer_cannot_have_more_memory_or_disk_than_it_has_bytes() {
+    let long = |kind: EntryType, size: u64| {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.resize(bytes.len() + usize::try_from(size.next_multiple_of(512)).unwrap(), 0);
+        bytes
+    };
+    let mut sparse = Header::new_gnu();
+    sparse.set_entry_type(EntryType::GNUSparse);
+    sparse.set_size(0);
+    let gnu = sparse.as_gnu_mut().unwrap();
+    gnu.name[0] = b's';
+    // Eight exabytes, of which none stands in the archive.
+    gnu.realsize = *b"\x80\0\0\0\x70\0\0\0\0\0\0\0";
+    gnu.sparse[0].offset = gnu.realsize;
+    gnu.sparse[0].numbytes = *b"00000000000\0";
+    sparse.set_mode(0o644);
+    sparse.set_cksum();
+    let memory = "a name or the attributes of an entry are larger than 1 MiB";
+    let cases = [
+        (long(EntryType::GNULongName, 3 << 20), memory),
+        (long(EntryType::GNULongLink, 3 << 20), memory),
+        (long(EntryType::XHeader, 3 << 20), memory),
+        (sparse.as_bytes().to_vec(), "which says that it is 8070450532247928832 bytes large"),
+    ];
+    for (mut bytes, reason) in cases {
+        bytes.extend([0; 1024]);
+        let bench = Bench::new();
+        let digest = bench.store.put_bytes(&bytes).unwrap();
+        let descriptor = Descriptor::new(MediaType::ImageLayer, bytes.len() as u64, digest);
+        let layer = Layer { descriptor, diff_id: sha256(&bytes) };
+        let error = bench.unpack(vec![layer]).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_large_file_is_no_large_name() {
+    let bench = Bench::new();
+    let large = "x".repeat(3 << 20);
+    let layer = bench.write(vec![bytes("a", &large), bytes("b", "after")], Compression::Plain);
+    let image = bench.image(vec![layer]);
+    let read = |wanted: &str| {
+        read_files(&Task::unobserved(), &bench.store, &image, 4 << 20, |path| path == Path::new(wanted))
+            .unwrap()
+    };
+    assert_eq!(read("b"), BTreeMap::from([(PathBuf::from("b"), b"after".to_vec())]));
+    assert_eq!(read("a")[Path::new("a")].len(), 3 << 20);
+}
+
+#[test]
 fn refuses_a_layer_whose_archive_is_another_than_the_configuration_says() {
     let bench = Bench::new();
     let mut layer = bench.write(vec![bytes("a", "1")], Compression::Zstd);

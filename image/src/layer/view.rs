@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tar::Archive;
 
 use super::read::LayerReader;
-use super::unpack::{OPAQUE, WHITEOUT};
+use super::unpack::{OPAQUE, WHITEOUT, stored};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::store::Store;
@@ -68,10 +68,17 @@ pub fn read_changes(
 ) -> Result<Vec<Change>> {
     task.check()?;
     let (mut gone, mut made) = (Vec::new(), BTreeMap::new());
-    let mut archive = Archive::new(LayerReader::open(store, layer)?);
+    let reader = LayerReader::open(store, layer)?;
+    let meter = reader.meter();
+    let mut archive = Archive::new(reader);
     let broken = |error| Error::from_read(error, layer.digest());
-    for entry in archive.entries().map_err(broken)? {
+    let mut entries = archive.entries().map_err(broken)?;
+    let mut before = (0, 0);
+    loop {
+        meter.before_header(meter.left(before));
+        let Some(entry) = entries.next() else { break };
         let mut entry = entry.map_err(broken)?;
+        before = (meter.at_content(), stored(&entry));
         let path = plain(Path::new(OsStr::from_bytes(&entry.path_bytes())));
         if let Some(hidden) = hidden(&path) {
             gone.push(hidden);
