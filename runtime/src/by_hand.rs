@@ -131,7 +131,7 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
         .collect();
     let targets = targets(&spec, &plugins, &documents)?;
     check::validate(&spec, &plugins, &documents, &targets, (request.parallel, world.version))?;
-    let keys = Keys::new(state.known_hosts(), request.known_hosts, true);
+    let keys = Keys::new(state.known_hosts(), request.known_hosts, true, request.parallel);
     let members = log_in(&spec, &keys, request.parallel)?;
     let seen = |host: &str| members.iter().find(|member| member.name == host);
     let wanted = Wanted {
@@ -153,6 +153,7 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
         kubeconfig: state.kubeconfig(),
         parallel: request.parallel,
         bandwidth: 0,
+        aside: Default::default(),
         version: world.version,
         secrets: Default::default(),
         sent: Mutex::default(),

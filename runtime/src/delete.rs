@@ -112,7 +112,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     let state = State::open(&world.clusters(), &name)?;
     let text = state::read(&world.clusters(), &name)?;
     let mut spec = clusterfile::parse("Clusterfile", &text, &request.defaults).map_err(Error::Input)?;
-    let keys = Keys::new(state.known_hosts(), request.known_hosts.clone(), true);
+    let keys = Keys::new(state.known_hosts(), request.known_hosts.clone(), true, request.parallel);
     let (members, missing) = reach(task, &spec, &doomed, request, &keys)?;
     // A host that is there and refuses is the person's to mend; forcing passes over the absent only.
     if missing.iter().any(|error| !request.force || !error.failure.is_unreachable()) {
@@ -156,6 +156,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         kubeconfig: state.kubeconfig(),
         parallel: request.parallel,
         bandwidth: 0,
+        aside: Default::default(),
         version: world.version,
         secrets: Default::default(),
         sent: Mutex::default(),

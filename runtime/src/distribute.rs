@@ -4,6 +4,7 @@
 mod bundle;
 mod config;
 mod receive;
+mod record;
 mod relay;
 mod survey;
 mod tree;
@@ -11,7 +12,9 @@ mod tree;
 pub(crate) use bundle::Bundles;
 pub(crate) use config::merge_value;
 pub(crate) use receive::receive;
+pub use record::Trust;
+pub(crate) use record::{keep, tidy};
 pub use relay::Distributor;
-pub(crate) use relay::{Relayed, Seat, Ways, relay, ways};
+pub(crate) use relay::{Bounds, Relayed, Seat, Ways, relay, ways};
 pub(crate) use survey::{Lack, survey};
 pub(crate) use tree::{HostTree, trees};

@@ -51,6 +51,14 @@ pub enum Error {
     /// The image cannot be had or read.
     #[error(transparent)]
     Image(#[from] sealer_image::Error),
+    /// Nodes failed, and all else is done.
+    #[error("{} of {of} hosts failed and were set aside; the others have all of it", errors.len())]
+    SetAside {
+        /// How many hosts there are.
+        of: usize,
+        /// What went wrong on each that failed.
+        errors: Vec<HostError>,
+    },
     /// Another sealer works on the cluster.
     #[error("cluster `{cluster}` is being worked on by process {pid}")]
     Locked {

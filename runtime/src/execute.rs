@@ -8,6 +8,7 @@ mod lines;
 mod plugins;
 mod reach;
 mod send;
+mod tolerance;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use lines::Lines;
 pub(crate) use plugins::{cluster, invocation};
 pub(crate) use reach::Reach;
 pub(crate) use send::Sent;
+pub(crate) use tolerance::Aside;
 
 /// How often a step goes on with a new connection.
 const TRIES: u32 = 3;
@@ -78,6 +80,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) version: &'a str,
     /// The most bytes a second that each machine sends; 0 is no limit.
     pub(crate) bandwidth: u64,
+    /// Nodes that failed, which the run goes on without.
+    pub(crate) aside: Aside,
     /// What the control plane's hosts keep, while it is needed here.
     pub(crate) secrets: kubernetes::Secrets,
     /// The bytes that went over the wire, by host.
@@ -89,14 +93,14 @@ pub(crate) struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    /// Does all steps. The first step that fails on any of its hosts ends the run.
+    /// Does all steps. The first step that fails on any of its hosts ends the run, unless these can be set aside.
     pub(crate) fn execute(&self, task: &Task, plan: &RunPlan) -> Result<()> {
         for phase in &plan.phases {
             let phase_task = task.child("phase", phase.phase.to_string(), None)?;
-            for step in &phase.steps {
+            for step in phase.steps.iter().filter_map(|step| self.aside.rest(step)) {
                 self.lease.as_ref().map_or(Ok(()), |lease| lease.check(&self.spec.name))?;
                 let step_task = phase_task.child("step", step.id.clone(), None)?;
-                self.perform(&step_task, phase.phase, step)?;
+                self.perform(&step_task, phase.phase, &step)?;
                 step_task.finish();
             }
             phase_task.finish();
@@ -127,7 +131,7 @@ impl Crew<'_> {
             Err(errors) if errors.iter().any(|error| matches!(error.failure, HostFailure::Cancelled(_))) => {
                 Err(sealer_stdx::task::Cancelled.into())
             }
-            Err(errors) => Err(Error::Step { step: step.id.clone(), of: step.hosts.len(), errors }),
+            Err(errors) => self.aside.take(task, self.spec, step, errors),
         }
     }
 

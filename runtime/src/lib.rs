@@ -21,7 +21,7 @@ mod run;
 
 pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
-pub use distribute::Distributor;
+pub use distribute::{Distributor, Trust};
 pub use error::{Error, HostError, HostFailure, Result};
 pub use plan::{PlanFile, RunPlan};
 pub use run::{

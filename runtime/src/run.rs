@@ -21,10 +21,10 @@ use serde::Serialize;
 use crate::check;
 use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
-use crate::distribute::{self, Distributor, HostTree, Lack};
+use crate::distribute::{self, Distributor, HostTree, Lack, Trust};
 use crate::error::{Error, InputError, Result};
 use crate::execute::journal::{Begun, Journal};
-use crate::execute::{Crew, Digests, Distribution, Member, Record, Sent, cluster};
+use crate::execute::{Aside, Crew, Digests, Distribution, Member, Record, Sent, cluster};
 use crate::host::Keys;
 use crate::kubernetes::{self, Kubernetes};
 use crate::lease::{Lease, Wanted};
@@ -74,8 +74,12 @@ pub struct RunOptions {
     pub distributor: Distributor,
     /// The most bytes a second that this machine, and each host, sends; 0 is no limit.
     pub bandwidth: u64,
+    /// How many nodes may fail before the run is given up.
+    pub max_failures: usize,
     /// What becomes of what was done before.
     pub course: Course,
+    /// How much of the hosts' own records is believed.
+    pub trust: Trust,
 }
 
 /// What a run makes of what was done before.
@@ -163,7 +167,8 @@ pub fn prepare<'a>(
     let state = State::open(&world.clusters(), &spec.name)?;
     let journal = state.journal()?;
     let unfinished = resume::unfinished(&said, &image, &options, (&state, &journal))?;
-    let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), !options.dry_run);
+    let (pin, parallel) = (!options.dry_run, options.parallel);
+    let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), pin, parallel);
     let observed = observe(task, &spec, &options, &keys, (&image, &trees));
     let (members, lacks) = match observed {
         Err(error) if state.is_new() => {
@@ -292,6 +297,7 @@ impl Prepared<'_> {
             kubeconfig: self.state.kubeconfig(),
             parallel: self.options.parallel,
             bandwidth: self.options.bandwidth,
+            aside: Aside::up_to(self.options.max_failures),
             version: self.world.version,
             secrets: Default::default(),
             sent: Mutex::default(),
@@ -299,18 +305,21 @@ impl Prepared<'_> {
             record: Some(Record { journal: &self.journal, digests, resumed: self.resumed }),
         };
         self.begin(&crew)?;
+        crew.settle()?;
         self.say_done(task)?;
         crew.execute(task, &self.plan)?;
+        let (sent, aside) = (crew.sent, crew.aside);
+        aside.check(self.members.len())?;
         if self.journal.open().is_some() {
             self.journal.end()?;
         }
-        let sent = crew.sent.into_inner().expect("no holder panics");
-        Ok(self.report(&sent))
+        Ok(self.report(&sent.into_inner().expect("no holder panics")))
     }
 
     /// Takes the right to do what was planned, and nothing else since.
     fn lease(&self, task: &Task) -> Result<Option<Lease>> {
-        if self.plan.is_empty() {
+        let strays = self.distribution.lacks.values().any(|lack| lack.strays);
+        if self.plan.is_empty() && !strays {
             return Ok(None);
         }
         let seen = |host: &str| self.members.iter().find(|member| member.name == host);

@@ -26,11 +26,20 @@ const ALWAYS: [&str; 13] = [
 ];
 
 /// The tools that tests compare with.
-pub(crate) const PEERS: [&str; 8] =
-    ["apache2-utils", "buildah", "etcd-client", "etcd-server", "golang-go", "skopeo", "sshpass", "umoci"];
+pub(crate) const PEERS: [&str; 9] = [
+    "apache2-utils",
+    "buildah",
+    "etcd-client",
+    "etcd-server",
+    "golang-go",
+    "iptables",
+    "skopeo",
+    "sshpass",
+    "umoci",
+];
 
 /// What the benchmarks measure against.
-pub(crate) const BENCH: [&str; 3] = ["golang-go", "sshpass", "zstd"];
+pub(crate) const BENCH: [&str; 3] = ["golang-go", "rsync", "sshpass"];
 
 /// What the benchmark of images measures against.
 pub(crate) const IMAGE_PEERS: [&str; 3] = ["buildah", "skopeo", "umoci"];

@@ -96,7 +96,7 @@ pub(crate) struct RunFlags {
     pub(crate) reach: ReachArgs,
 }
 
-/// How the image gets to hosts.
+/// How the image gets to hosts, and how much may go wrong.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct DistributionArgs {
     /// How hosts get the image
@@ -105,6 +105,12 @@ pub(crate) struct DistributionArgs {
     /// The most that this machine, and each host, sends in a second, in bytes: 12M
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) bandwidth: Option<u64>,
+    /// Hash every file on the hosts, instead of believing what they recorded when it was verified last
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// How many nodes may fail: the run goes on without them, and exits with 5 (a master that fails ends it)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_failures: usize,
 }
 
 /// How hosts get the image.
@@ -282,7 +288,7 @@ Examples:
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) cluster: ClusterArg,
-    /// Exit with 1 if any host is not what the image and the Clusterfile say
+    /// Hash every file on the hosts, and exit with 1 if any is not what the image and the Clusterfile say
     #[arg(long)]
     pub(crate) drift: bool,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use sealer_plugin::set::Loader;
 use sealer_runtime::cluster::Jump;
 use sealer_runtime::cluster::flags::Defaults;
 use sealer_runtime::{
-    ClusterSpec, Course, Distributor, Error, PlanFile, Report, RunOptions, SshSpec, World, prepare,
+    ClusterSpec, Course, Distributor, Error, PlanFile, Report, RunOptions, SshSpec, Trust, World, prepare,
 };
 
 use crate::cli::{DistributionArgs, DistributorArg, RegistryArgs, RunFlags, SshArgs};
@@ -124,6 +124,8 @@ pub(super) fn options(flags: &RunFlags) -> RunOptions {
         dry_run: false,
         distributor: distributor(flags.distribution),
         bandwidth: flags.distribution.bandwidth.unwrap_or_default(),
+        trust: trust(flags.distribution.verify),
+        max_failures: flags.distribution.max_failures,
     }
 }
 
@@ -135,6 +137,11 @@ pub(super) enum Wanted<'a> {
     Just(Box<PlanFile>),
     /// Its plan, which is handed to the function.
     Plan(&'a dyn Fn(&PlanFile) -> Result<(), Failure>),
+}
+
+/// How much of the hosts' own records is believed.
+pub(super) fn trust(verify: bool) -> Trust {
+    if verify { Trust::Nothing } else { Trust::Record }
 }
 
 /// How the image gets to hosts.

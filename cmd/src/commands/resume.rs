@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sealer_runtime::{Course, RunOptions, kept};
 
-use super::cluster::{Wanted, distributor, execute, login, world};
+use super::cluster::{Wanted, distributor, execute, login, trust, world};
 use crate::cli::ResumeArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -17,6 +17,8 @@ pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Fa
         course: Course::Resume,
         distributor: distributor(args.distribution),
         bandwidth: args.distribution.bandwidth.unwrap_or_default(),
+        trust: trust(args.distribution.verify),
+        max_failures: args.distribution.max_failures,
     };
     let defaults = login(&args.reach.ssh, settings)?;
     let store = settings.store()?;

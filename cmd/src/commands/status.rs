@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use sealer_runtime::{Course, Distributor, HostStatus, RunOptions, kept, prepare};
 use serde::Serialize;
 
-use super::cluster::{login, world};
+use super::cluster::{login, trust, world};
 use crate::cli::StatusArgs;
 use crate::failure::{Failure, Kind};
 use crate::render::{self, size, table};
@@ -27,6 +27,8 @@ pub(super) fn run(args: &StatusArgs, settings: &Settings) -> Result<ExitCode, Fa
         course: Course::GoOn,
         distributor: Distributor::default(),
         bandwidth: 0,
+        trust: trust(args.drift),
+        max_failures: 0,
     };
     let defaults = login(&args.reach.ssh, settings)?;
     let store = settings.store()?;

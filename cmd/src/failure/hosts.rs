@@ -25,7 +25,9 @@ impl From<Error> for Failure {
                 ),
                 several => hosts(Self::new(Kind::Hosts, message), several),
             },
-            Error::Step { errors, .. } => hosts(Self::new(Kind::Hosts, message), &errors).hint(RESUME),
+            Error::Step { errors, .. } | Error::SetAside { errors, .. } => {
+                hosts(Self::new(Kind::Hosts, message), &errors).hint(RESUME)
+            }
             Error::Plugin { file, source, .. } => {
                 tell(Self::new(Kind::Plugin, message), &file, &source).hint(RESUME)
             }

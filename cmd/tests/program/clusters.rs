@@ -67,7 +67,7 @@ Distribute
     {node}  6 files, 296 bytes
 HostInit
   host-init/init.sh  {master}, {node}
-    cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker sea.hub 5000
+    cd {rootfs}/scripts && bash init.sh /var/lib/docker sea.hub 5000
 Init
   init/kubeconfig  {master}
 Guest
@@ -147,7 +147,7 @@ fn a_run_that_failed_half_way_goes_on_or_is_deleted() {
         5,
         &format!(
             "error: step `host-init/init.sh` failed on 1 of 2 hosts\n  \
-             {}: `cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker sea.hub 5000` exited with 9\n    \
+             {}: `cd {rootfs}/scripts && bash init.sh /var/lib/docker sea.hub 5000` exited with 9\n    \
              told to stop\n\
              hint: the same command goes on from here: what is done stays done\n",
             room.address(1)

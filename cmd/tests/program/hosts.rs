@@ -67,7 +67,8 @@ impl Room {
 
     /// All that sealer has on the hosts, with its digests.
     pub(crate) fn files(&self) -> Vec<String> {
-        let list = "cd /var/lib/sealer && find . -type f | sort | xargs -r sha256sum";
+        // What a root looked like when it was verified differs from host to host.
+        let list = "cd /var/lib/sealer && find . -type f ! -name .verified | sort | xargs -r sha256sum";
         self.on_all(&format!("{list} | sed 's,/.rootfs-[^/]*/,/rootfs/,'"))
     }
 

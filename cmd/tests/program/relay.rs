@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::hosts::Room;
 
 /// What a distribution leaves besides the roots and the cache: agents, and folders of cut transfers.
-const LEFT: &str = "ps -eo args | grep -v grep | grep -c '[.]agent-'; ls -A /var/lib/sealer/data/*/ | grep -v '^.rootfs-[^b]' | tr '\\n' ' '";
+const LEFT: &str = "ps -eo args | grep -v grep | grep -c '[.]agent-'; ls -A /var/lib/sealer/data/*/ | grep -v -e '^.rootfs-[^b]' -e '^.verified$' | tr '\\n' ' '";
 
 /// Bytes that no compression makes less.
 pub(crate) fn noise(mut seed: u64, count: usize) -> Vec<u8> {

@@ -16,6 +16,7 @@ use crate::fetch::Sources;
 use crate::manifest::{Manifest, digest};
 use crate::pace::Pace;
 use crate::pool::{Pool, Sender};
+use crate::program::Program;
 use crate::serve::serve;
 use crate::tls::Tls;
 use crate::wire::{Frame, Order, Peer, Report, Setup, heard};
@@ -30,6 +31,7 @@ pub(crate) struct Hub {
     pub(crate) setup: Setup,
     pub(crate) tls: Tls,
     pub(crate) pace: Pace,
+    pub(crate) program: Program,
     content: Mutex<Content>,
     came: Condvar,
     operator: Mutex<Box<dyn Write + Send>>,
@@ -89,6 +91,7 @@ impl Hub {
         pool.disk.switch()?;
         // A host without room for a cache is as well off as one that never had any.
         let _ = cache.keep(&pool.disk, &packed);
+        self.tell_decayed(&pool)?;
         self.report(&Report::Done(pool.totals()))
     }
 
@@ -117,7 +120,11 @@ impl Hub {
         Ok(())
     }
 
-    fn fail(&self, error: &Error) -> Result<()> {
+    fn tell_decayed(&self, pool: &Pool) -> Result<()> {
+        pool.decayed().into_iter().try_for_each(|path| self.report(&Report::Decayed { path }))
+    }
+
+    pub(crate) fn fail(&self, error: &Error) -> Result<()> {
         self.report(&Report::Failed { full: error.is_full(), reason: error.to_string() })
     }
 
@@ -129,9 +136,7 @@ impl Hub {
                 return Ok(());
             }
             let Some(pool) = self.pool(Duration::ZERO) else { continue };
-            for path in pool.decayed() {
-                self.report(&Report::Decayed { path })?;
-            }
+            self.tell_decayed(&pool)?;
             let totals = pool.totals();
             if told != Some(totals) {
                 told = Some(totals);
@@ -142,17 +147,23 @@ impl Hub {
     }
 }
 
-/// Lives the life of an agent, and returns when the operator's end is closed or silent.
+/// Lives the life of an agent, and returns when the operator's end is closed or silent. `program` is
+/// what other hosts get that are to have an agent.
 ///
 /// # Errors
 /// When what the operator says makes no sense, or the keys are none.
-pub fn run(mut from: impl Read + Send + 'static, operator: Box<dyn Write + Send>) -> Result<()> {
+pub fn run(
+    mut from: impl Read + Send + 'static,
+    operator: Box<dyn Write + Send>,
+    program: Vec<u8>,
+) -> Result<()> {
     let Some(Frame::Said(bytes)) = Frame::read(&mut from)? else { return Err(Error::Garbled) };
     let Order::Setup(setup) = heard(&bytes)? else { return Err(Error::Garbled) };
     let listen: SocketAddr = setup.listen.parse().map_err(|_| Error::Garbled)?;
     let hub = Arc::new(Hub {
         tls: Tls::new(&setup.keys)?,
         pace: Pace::new(setup.bandwidth),
+        program: Program::new(setup.word, program),
         setup: *setup,
         content: Mutex::default(),
         came: Condvar::new(),

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::bits::Bits;
@@ -20,6 +21,9 @@ use crate::wire::Setup;
 const PARTIAL: &str = ".partial";
 /// The link to the root that is in use.
 const CURRENT: &str = "rootfs";
+
+/// So many threads read what was written.
+const READERS: usize = 4;
 
 /// Where a chunk stands: an entry of the manifest, and the offset in its file.
 type Place = (u32, u64);
@@ -215,22 +219,45 @@ impl Disk {
 
     /// Reads everything that was written, once more, and returns the chunks that are not right.
     pub(crate) fn wrong(&self) -> Result<Bits> {
-        let mut wrong = Bits::new(self.manifest.chunks.len());
-        let mut buffer = Vec::new();
-        for at in self.entries.iter().filter(|at| *at < self.manifest.entries.len() && !self.link.has(*at)) {
-            let entry = &self.manifest.entries[at];
-            let Kind::File { chunks, .. } = &entry.kind else { continue };
-            let path = self.path(entry);
-            let file = File::open(&path).map_err(Error::file(&path))?;
+        let count = self.manifest.entries.len();
+        let mut places: Vec<(u32, Place)> = Vec::new();
+        for at in self.entries.iter().filter(|at| *at < count && !self.link.has(*at)) {
+            let Kind::File { chunks, .. } = &self.manifest.entries[at].kind else { continue };
             let mut offset = 0;
             for chunk in chunks {
-                let wanted = self.manifest.chunks[*chunk as usize];
-                buffer.resize(wanted.size as usize, 0);
-                let read = file.read_exact_at(&mut buffer, offset);
-                if read.is_err() || digest(&buffer) != wanted.digest {
-                    wrong.insert(*chunk as usize);
+                places.push((*chunk, (u32::try_from(at).map_err(|_| Error::Garbled)?, offset)));
+                offset += u64::from(self.manifest.chunks[*chunk as usize].size);
+            }
+        }
+        let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS);
+        let share = places.len().div_ceil(readers).max(1);
+        let found = thread::scope(|scope| {
+            let readers: Vec<_> =
+                places.chunks(share).map(|places| scope.spawn(|| self.wrong_of(places))).collect();
+            readers.into_iter().map(|reader| reader.join().expect("it does not panic")).collect::<Vec<_>>()
+        });
+        let mut wrong = Bits::new(self.manifest.chunks.len());
+        for chunks in found {
+            chunks?.into_iter().for_each(|chunk| wrong.insert(chunk as usize));
+        }
+        Ok(wrong)
+    }
+
+    fn wrong_of(&self, places: &[(u32, Place)]) -> Result<Vec<u32>> {
+        let (mut wrong, mut buffer) = (Vec::new(), Vec::new());
+        let mut last: Option<(u32, File)> = None;
+        for (chunk, (at, offset)) in places {
+            let wanted = self.manifest.chunks[*chunk as usize];
+            let file = match &mut last {
+                Some((there, file)) if there == at => file,
+                last => {
+                    let path = self.path(&self.manifest.entries[*at as usize]);
+                    &mut last.insert((*at, File::open(&path).map_err(Error::file(&path))?)).1
                 }
-                offset += u64::from(wanted.size);
+            };
+            buffer.resize(wanted.size as usize, 0);
+            if file.read_exact_at(&mut buffer, *offset).is_err() || digest(&buffer) != wanted.digest {
+                wrong.push(*chunk);
             }
         }
         Ok(wrong)

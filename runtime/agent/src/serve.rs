@@ -1,7 +1,7 @@
 //! What other hosts of the run get from this one: they ask, it answers. It takes nothing from them.
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -10,12 +10,16 @@ use std::time::Duration;
 use crate::agent::Hub;
 use crate::bits::Bits;
 use crate::error::{Error, Result};
-use crate::pool::Wait;
-use crate::tls::Incoming;
+use crate::manifest::digest;
+use crate::pool::{Sender, Wait};
+use crate::program::ASKED;
+use crate::tls::{CONNECT, Incoming, SILENT};
 use crate::wire::{Answer, Ask, Frame, heard, write_piece};
 
 /// So many connections at once, strangers' included.
 const MOST: usize = 64;
+/// What is read at once of what the operator sends, in bytes.
+const FEED: usize = 256 * 1024;
 /// How often somebody who waits is given a sign of life.
 const PULSE: Duration = Duration::from_secs(1);
 
@@ -35,10 +39,20 @@ pub(crate) fn serve(hub: &Arc<Hub>, listener: &TcpListener) {
         let (hub, under_way) = (Arc::clone(hub), Arc::clone(&under_way));
         thread::spawn(move || {
             // A stranger, or a host that has gone: neither concerns anybody else.
-            let _ = hub.tls.accept(socket).and_then(|mut host| answer(&hub, &mut host));
+            let _ = greet(&hub, socket);
             under_way.fetch_sub(1, Ordering::SeqCst);
         });
     }
+}
+
+fn greet(hub: &Hub, mut socket: TcpStream) -> Result<()> {
+    socket.set_read_timeout(Some(CONNECT)).map_err(Error::Wire)?;
+    socket.set_write_timeout(Some(SILENT)).map_err(Error::Wire)?;
+    let mut first = [0];
+    if socket.peek(&mut first).map_err(Error::Wire)? == 1 && first[0] == ASKED {
+        return hub.program.give(&mut socket, &hub.pace);
+    }
+    answer(hub, &mut hub.tls.accept(socket)?)
 }
 
 fn answer(hub: &Hub, host: &mut Incoming) -> Result<()> {
@@ -54,9 +68,25 @@ fn answer(hub: &Hub, host: &mut Incoming) -> Result<()> {
                 send(host, &Frame::Manifest(manifest.as_ref().clone()))?;
             }
             Ask::Pieces(wanted) => pieces(hub, host, wanted)?,
+            Ask::Feed(word) if digest(word.as_bytes()) == hub.setup.feed => return feed(hub, host),
+            Ask::Feed(_) => return Err(Error::Garbled),
         }
     }
     Ok(())
+}
+
+/// Takes what the operator was asked for, as if it came over SSH.
+fn feed(hub: &Hub, operator: &mut Incoming) -> Result<()> {
+    operator.sock.set_read_timeout(None).map_err(Error::Wire)?;
+    let pool = hub.pool(CONNECT).ok_or(Error::Garbled)?;
+    let mut from = BufReader::with_capacity(FEED, operator);
+    while let Some(frame) = Frame::read(&mut from)? {
+        let Frame::Piece(piece) = frame else { return Err(Error::Garbled) };
+        if let Err(error) = pool.put(piece, Sender::Operator) {
+            hub.fail(&error)?;
+        }
+    }
+    send(from.into_inner(), &Frame::say(&Answer::End))
 }
 
 fn pieces(hub: &Hub, host: &mut Incoming, mut wanted: Bits) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::wire::Keys;
 
 /// How long a connection may take to be made, and a stranger to show a certificate.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// A relay says something every second: one that is silent for so long hangs.
 pub const SILENT: Duration = Duration::from_secs(8);
 

@@ -72,6 +72,10 @@ pub struct Setup {
     pub cache_limit: u64,
     /// The most bytes a second that are sent to other hosts; 0 is no limit.
     pub bandwidth: u64,
+    /// The digest of the word by which hosts get the agent's program.
+    pub word: Digest,
+    /// The digest of the word by which the operator is known who feeds this host.
+    pub feed: Digest,
     /// The digest of the packed manifest.
     pub manifest: Digest,
     /// The entries of the manifest that this host is to have.
@@ -180,6 +184,8 @@ pub enum Ask {
     Manifest,
     /// These pieces, please, as you get them.
     Pieces(Bits),
+    /// Here is what you asked the operator for, who says the word that you were told.
+    Feed(String),
 }
 
 /// A relay's word, besides frames with content.

@@ -15,6 +15,11 @@ use sealer_agent::manifest::{Chunk, Entry, Kind, Manifest, digest};
 use sealer_agent::tls::Tls;
 use sealer_agent::wire::{Ask, Frame, Keys, Order, Peer, Piece, Report, Setup, heard};
 
+/// What stands for the agent's program.
+const PROGRAM: &[u8] = &[7; 100_000];
+/// The word by which hosts get it.
+const WORD: &[u8] = &[b'w'; sealer_agent::WORD];
+
 /// The authority of a run.
 struct Run(Issuer<'static, KeyPair>, Vec<u8>);
 
@@ -91,7 +96,9 @@ impl Agent {
     fn start(run: &Run, place: &Path, name: &str, manifest: &Manifest) -> Self {
         let (orders, from) = channel();
         let (to, reports) = channel();
-        thread::spawn(move || sealer_agent::run(Pipe(from, Vec::new()), Box::new(Outlet(to))));
+        thread::spawn(move || {
+            sealer_agent::run(Pipe(from, Vec::new()), Box::new(Outlet(to)), PROGRAM.to_vec())
+        });
         let dir = place.join(name);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let peer = Peer { name: format!("{name}.test"), address };
@@ -101,6 +108,8 @@ impl Agent {
             listen: address.to_string(),
             dir: agent.dir.display().to_string(),
             cache: agent.dir.join("cache").display().to_string(),
+            word: digest(WORD),
+            feed: digest(b"operator"),
             manifest: digest(&manifest.pack().unwrap()),
             entries: manifest.entries.iter().map(|_| true).collect(),
             link: Bits::new(manifest.entries.len()),
@@ -205,7 +214,9 @@ fn a_relay_that_lies_is_dropped_and_named_and_the_operator_asked() {
             let Some(Frame::Said(bytes)) = Frame::read(&mut host).unwrap() else { continue };
             let frame = match heard(&bytes).unwrap() {
                 Ask::Manifest => Frame::Manifest(packed.clone()),
-                Ask::Pieces(_) => Frame::Piece(Piece { index: 0, packed: false, bytes: vec![9; 1000] }),
+                Ask::Pieces(_) | Ask::Feed(_) => {
+                    Frame::Piece(Piece { index: 0, packed: false, bytes: vec![9; 1000] })
+                }
             };
             let _ = frame.write(&mut host).and_then(|()| host.flush());
             let _ = Frame::read(&mut host);
@@ -245,10 +256,31 @@ fn a_stranger_gets_nothing_and_can_put_nothing() {
     let mut relay = Tls::new(&forged).unwrap().connect(&agent.peer.name, agent.peer.address).unwrap();
     let _ = Frame::say(&Ask::Manifest).write(&mut relay).and_then(|()| relay.flush());
     assert!(Frame::read(&mut relay).is_err());
+    // A host of the run that says it is the operator is none without the operator's word.
+    let mut host =
+        Tls::new(&run.keys("host.test")).unwrap().connect(&agent.peer.name, agent.peer.address).unwrap();
+    let _ = Frame::say(&Ask::Feed("operate".to_owned())).write(&mut host);
+    let _ = Frame::Piece(Piece::of(0, vec![9; 1000])).write(&mut host).and_then(|()| host.flush());
+    assert!(matches!(Frame::read(&mut host), Ok(None) | Err(_)));
     // A host of the run that sends what nobody asked it for changes nothing either.
     let mut host =
         Tls::new(&run.keys("host.test")).unwrap().connect(&agent.peer.name, agent.peer.address).unwrap();
     let _ = Frame::Piece(Piece::of(0, vec![9; 1000])).write(&mut host).and_then(|()| host.flush());
     assert!(matches!(Frame::read(&mut host), Ok(None) | Err(_)));
     assert_eq!(agent.files(), expected(&contents));
+}
+
+#[test]
+fn who_says_the_word_gets_the_program_and_who_does_not_gets_nothing() {
+    let (place, run, (manifest, _)) = (tempfile::tempdir().unwrap(), Run::new(), image());
+    let agent = Agent::start(&run, place.path(), "agent", &manifest);
+    let ask = |word: &[u8]| {
+        let mut socket = TcpStream::connect(agent.peer.address).unwrap();
+        socket.write_all(&[b"P", word].concat()).unwrap();
+        let mut got = Vec::new();
+        let _ = socket.read_to_end(&mut got);
+        got
+    };
+    assert_eq!(ask(&[b'x'; sealer_agent::WORD]), b"");
+    assert_eq!(ask(WORD), PROGRAM);
 }

@@ -9,6 +9,7 @@ use sealer_image::tree::Tree;
 use sealer_stdx::task::Task;
 
 use super::bundle::{Bundles, Packing, parts};
+use super::record;
 use super::survey::{CURRENT, Lack, PARTIAL, list, marked, matching};
 use super::tree::HostTree;
 use crate::error::HostFailure;
@@ -25,7 +26,7 @@ pub(crate) fn receive(
     bundles: &Bundles<'_, '_>,
 ) -> Result<u64, HostFailure> {
     let partial = quote(&format!("{dir}/{PARTIAL}"));
-    must(host, &format!("mkdir -p {partial} && chmod 700 {partial}"))?;
+    must(host, &format!("mkdir -p {partial} && chmod 700 {partial}\n{}", super::relay::end(dir)))?;
     if !lack.stale.is_empty() {
         must_with(
             host,
@@ -54,6 +55,7 @@ pub(crate) fn receive(
     }
     verify(host, dir, &tree.tree, facts)?;
     switch(host, dir)?;
+    record::keep(host, dir, &tree.digest, None)?;
     Ok(sent)
 }
 

@@ -4,8 +4,10 @@
 mod agent;
 mod board;
 mod cut;
+mod feed;
 mod keys;
 mod mail;
+mod spread;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -15,9 +17,12 @@ use std::time::Duration;
 
 use sealer_agent::Pace;
 use sealer_agent::bits::Bits;
+use sealer_agent::manifest::digest;
+use sealer_agent::tls::Tls;
 use sealer_agent::wire::{Frame, Order, Report, Setup, Totals};
 use sealer_stdx::task::{Cancelled, Stream, Task};
 
+use super::record;
 use super::survey::Lack;
 use super::tree::HostTree;
 use crate::error::HostFailure;
@@ -25,9 +30,12 @@ use crate::facts::Facts;
 use crate::host::quote::quote;
 use crate::host::{Host, Output, must};
 use crate::plan::{Amount, Way};
+pub(super) use agent::end;
 use board::{Board, Stage};
 use cut::Cut;
+use feed::Feed;
 use keys::Authority;
+use spread::Spread;
 
 /// Where a host keeps what it had, across images and clusters.
 pub(super) const CACHE: &str = "/var/lib/sealer/cache";
@@ -35,8 +43,8 @@ pub(super) const CACHE: &str = "/var/lib/sealer/cache";
 const CACHE_LIMIT: u64 = 4 << 30;
 /// Below this an agent costs more than it saves.
 const WORTH_IT: u64 = 16 << 20;
-/// How long is waited for the slowest agent before the others begin.
-const SLOWEST: Duration = Duration::from_secs(20);
+/// How long is waited for the agent of the first in line before others begin.
+const FIRST: Duration = Duration::from_secs(5);
 
 /// How hosts get the image's root.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,9 +89,20 @@ pub(crate) fn ways<'a>(
 pub(crate) struct Seat<'a> {
     pub(crate) name: &'a str,
     pub(crate) address: IpAddr,
+    /// Whether this machine reaches that address itself.
+    pub(crate) direct: bool,
     pub(crate) host: &'a dyn Host,
     pub(crate) tree: &'a HostTree,
     pub(crate) lack: &'a Lack,
+}
+
+/// What a distribution keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The most bytes a second that each machine sends; 0 is no limit.
+    pub(crate) bandwidth: u64,
+    /// How many hosts get the agent from this machine at once.
+    pub(crate) parallel: usize,
 }
 
 /// What became of a host.
@@ -104,19 +123,25 @@ pub(crate) enum Relayed {
 }
 
 /// Brings their roots to hosts, and returns what became of each, in their order. `dir` is the
-/// cluster's folder there, `source` the unpacked image, `bandwidth` the most bytes a second that each
-/// machine sends (0: no limit).
+/// cluster's folder there, `source` the unpacked image.
 pub(crate) fn relay(
     task: &Task,
     seats: &[Seat<'_>],
     dir: &str,
     source: &Path,
-    bandwidth: u64,
+    bounds: Bounds,
 ) -> Vec<Result<Relayed, HostFailure>> {
     let trees: Vec<&HostTree> = seats.iter().map(|seat| seat.tree).collect();
-    let prepared = cut::cut(task, &trees, source)
-        .and_then(|cut| Ok((cut, Authority::new().map_err(|error| HostFailure::Agent(error.to_string()))?)));
-    let (cut, authority) = match prepared {
+    let prepared = cut::cut(task, &trees, source).and_then(|cut| {
+        let failed = |error: &dyn std::fmt::Display| HostFailure::Agent(error.to_string());
+        let authority = Authority::new().map_err(|error| failed(&error))?;
+        let keys = authority.keys(seats.len()).map_err(|error| failed(&error))?;
+        let tls = Tls::new(&keys).map_err(|error| failed(&error))?;
+        let spread = Spread::new(bounds.parallel).map_err(|error| failed(&error))?;
+        let word = spread::word().map_err(|error| failed(&error))?;
+        Ok((cut, authority, spread, (tls, word)))
+    });
+    let (cut, authority, spread, (tls, word)) = match prepared {
         Ok(prepared) => prepared,
         // It is this machine's failure, and so every host's.
         Err(failure) => {
@@ -128,10 +153,21 @@ pub(crate) fn relay(
                 .collect();
         }
     };
-    let pace = Pace::new(bandwidth);
+    let pace = Pace::new(bounds.bandwidth);
+    let feed = Feed { cut: &cut, pace: &pace, tls, word };
     let board = Board::new(seats);
-    let run =
-        Run { task, seats, dir, cut: &cut, authority: &authority, board: &board, pace: &pace, bandwidth };
+    let run = Run {
+        task,
+        seats,
+        dir,
+        cut: &cut,
+        authority: &authority,
+        board: &board,
+        spread: &spread,
+        feed: &feed,
+        pace: &pace,
+        bandwidth: bounds.bandwidth,
+    };
     thread::scope(|scope| {
         let run = &run;
         let threads: Vec<_> = (0..seats.len())
@@ -139,6 +175,7 @@ pub(crate) fn relay(
                 scope.spawn(move || {
                     let result = run.accompany(scope, at);
                     run.board.leave(at);
+                    run.spread.leave(run.board.rank(at), at);
                     result
                 })
             })
@@ -155,15 +192,18 @@ struct Run<'a> {
     cut: &'a Cut,
     authority: &'a Authority,
     board: &'a Board,
+    spread: &'a Spread,
+    feed: &'a Feed<'a>,
     pace: &'a Pace,
     bandwidth: u64,
 }
 
 impl Run<'_> {
-    /// Lets all begin together, those later who are slow, and ends all when nobody lacks anything.
+    /// Lets each begin that is ready, the first in line before all others, and ends all when nobody
+    /// lacks anything.
     fn preside(&self) {
         let cancelled = || self.task.check().is_err();
-        self.board.wait(SLOWEST, &cancelled, Board::all_started);
+        self.board.wait(FIRST, &cancelled, Board::first_started);
         loop {
             for (at, peers) in self.board.release() {
                 self.board.mail(at).put(&Frame::say(&Order::Go(peers)));
@@ -186,12 +226,14 @@ impl Run<'_> {
         let seat = &self.seats[at];
         let amount = seat.lack.amount(&seat.tree.tree);
         let task = self.task.child("distribute", seat.name, Some(amount.bytes))?;
-        let command = agent::put(seat.host, self.dir)?;
+        let rank = self.board.rank(at);
+        let from = self.spread.wait(rank, &|| self.task.check().is_err()).ok_or(Cancelled)?;
+        let put = agent::put(seat.host, self.dir, from, (self.spread, self.pace))?;
         let mail = self.board.mail(at);
         mail.put(&Frame::say(&Order::Setup(Box::new(self.setup(at)?))));
         let mut talk =
             Talk { run: self, task: &task, at, seen: Vec::new(), told: 0, failure: None, decayed: None };
-        let output = seat.host.run(&command, &mut mail.reader(), &mut |stream, bytes| {
+        let output = seat.host.run(&put.command, &mut mail.reader(), &mut |stream, bytes| {
             if stream == Stream::Stdout {
                 talk.take(bytes, scope);
             }
@@ -203,9 +245,13 @@ impl Run<'_> {
         }
         match (self.board.stage(at), failure) {
             (Stage::Done(totals), _) => {
+                record::keep(seat.host, self.dir, &seat.tree.digest, None)?;
                 task.advance(amount.bytes.saturating_sub(talk.told));
                 task.finish();
-                Ok(Relayed::Done { sent: mail.sent() + agent::size(), relayed: totals.from_hosts })
+                Ok(Relayed::Done {
+                    sent: mail.sent() + put.sent + self.board.fed_so_far(at),
+                    relayed: totals.from_hosts,
+                })
             }
             (_, Some(failure)) => Err(self.with_space(seat, failure)),
             _ if self.task.check().is_err() => Err(Cancelled.into()),
@@ -223,6 +269,8 @@ impl Run<'_> {
             cache: CACHE.to_owned(),
             cache_limit: CACHE_LIMIT,
             bandwidth: self.bandwidth,
+            word: self.spread.digest(),
+            feed: digest(self.feed.word.as_bytes()),
             manifest: self.cut.digest,
             entries,
             link,
@@ -232,13 +280,9 @@ impl Run<'_> {
 
     /// Sends a host what nobody else has for it.
     fn feed(&self, at: usize, wanted: &Bits) -> Result<(), HostFailure> {
-        for piece in wanted.iter() {
-            let piece = self.cut.piece(piece)?;
-            self.pace.take(piece.bytes.len());
-            if !self.board.mail(at).put_when_room(&Frame::Piece(piece)) {
-                break;
-            }
-        }
+        let address = self.board.address(at).filter(|_| self.seats[at].direct);
+        let sent = self.feed.send(wanted, (at, address), self.board.mail(at))?;
+        self.board.fed(at, sent);
         Ok(())
     }
 
@@ -299,7 +343,9 @@ impl<'r> Talk<'r, '_> {
         let seat = &run.seats[at];
         match report {
             Report::Ready { port } => {
-                run.board.set(at, Stage::Ready(SocketAddr::new(seat.address, port)));
+                let address = SocketAddr::new(seat.address, port);
+                run.board.set(at, Stage::Ready(address));
+                run.spread.ready(run.board.rank(at), at, address);
             }
             Report::NeedManifest => run.board.mail(at).put(&Frame::Manifest(run.cut.packed.clone())),
             Report::Need(wanted) => {

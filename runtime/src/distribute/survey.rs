@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use sealer_image::tree::{Node, NodeKind, Tree};
 
+use super::record::{self, Trust};
+use super::tree::HostTree;
 use crate::error::HostFailure;
 use crate::facts::Facts;
 use crate::host::quote::quote;
@@ -35,6 +37,10 @@ pub(crate) struct Lack {
     pub(super) link: Marks,
     /// What is in the way in the partial folder.
     pub(super) stale: BTreeSet<PathBuf>,
+    /// What the root looked like before it was hashed: it has no record, or an old one.
+    pub(crate) seen: Option<String>,
+    /// Whether a cut run has left something beside the root, which lacks nothing.
+    pub(crate) strays: bool,
 }
 
 /// What stands at a path of a host.
@@ -71,14 +77,23 @@ pub(super) fn marked<'a>(tree: &'a Tree, marks: &'a Marks) -> impl Iterator<Item
     tree.iter().zip(marks).filter(|(_, mark)| **mark).map(|(entry, _)| entry)
 }
 
-/// Asks a host what it has of `tree` in the cluster's folder `dir`. Changes nothing.
-pub(crate) fn survey(host: &dyn Host, dir: &str, tree: &Tree, facts: &Facts) -> Result<Lack, HostFailure> {
+/// Asks a host what it has of a tree in the cluster's folder `dir`. Changes nothing.
+pub(crate) fn survey(
+    host: &dyn Host,
+    dir: &str,
+    HostTree { tree, digest, .. }: &HostTree,
+    (facts, trust): (&Facts, Trust),
+) -> Result<Lack, HostFailure> {
+    if trust == Trust::Record && record::holds(host, dir, digest)? {
+        return Ok(Lack { nothing: true, strays: record::has_strays(host, dir)?, ..Lack::default() });
+    }
     let mut there = list(host, dir, &[CURRENT, PARTIAL])?;
     let (current, partial) =
         (there.remove(CURRENT).unwrap_or_default(), there.remove(PARTIAL).unwrap_or_default());
+    let seen = if current.is_empty() { None } else { Some(record::glimpse(host, dir, digest)?) };
     let same_current = matching(host, &format!("{dir}/{CURRENT}"), tree, &current, facts)?;
     if same_current.iter().all(|same| *same) {
-        return Ok(Lack { nothing: true, ..Lack::default() });
+        return Ok(Lack { nothing: true, seen, strays: record::has_strays(host, dir)?, ..Lack::default() });
     }
     let same_partial = matching(host, &format!("{dir}/{PARTIAL}"), tree, &partial, facts)?;
     let mut lack = Lack { fresh: current.is_empty(), ..Lack::default() };

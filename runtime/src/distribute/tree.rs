@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sealer_image::digest::sha256;
+use sealer_image::digest::{Hasher, sha256};
 use sealer_image::layer::Unpacked;
 use sealer_image::tree::{Node, NodeKind, Tree};
 use sealer_stdx::fs::At;
@@ -27,6 +28,8 @@ pub(crate) struct HostTree {
     pub(crate) tree: Arc<Tree>,
     /// The content of what is not the image's own.
     pub(crate) own: Arc<BTreeMap<PathBuf, Vec<u8>>>,
+    /// Of the tree: what a host's record of it is called by.
+    pub(crate) digest: Arc<str>,
 }
 
 /// Returns what each host is to have, in the order of the cluster's hosts.
@@ -71,7 +74,18 @@ fn host_tree(unpacked: &Unpacked, own: BTreeMap<PathBuf, Vec<u8>>, has_registry:
         tree.insert(path.clone(), Node { kind, mode });
     }
     make_scripts_executable(&mut tree);
-    HostTree { tree: Arc::new(tree), own: Arc::new(own) }
+    let digest = digest(&tree).into();
+    HostTree { tree: Arc::new(tree), own: Arc::new(own), digest }
+}
+
+/// The digest of a tree: its paths, modes, targets and contents.
+fn digest(tree: &Tree) -> String {
+    let mut hasher = Hasher::default();
+    for (path, node) in tree {
+        hasher.update(path.as_os_str().as_bytes());
+        hasher.update(format!("\0{node:?}\0").as_bytes());
+    }
+    hasher.finish().digest().to_owned()
 }
 
 /// The script contract makes `scripts/*` executable on every host (docs/reference/plugins.md): so they arrive,

@@ -5,11 +5,12 @@ use std::sync::Mutex;
 use std::thread;
 
 use sealer_agent::Pace;
+use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 
 use super::{Crew, Distribution, Member};
-use crate::distribute::{Bundles, Relayed, Seat, Ways, receive, relay, survey};
-use crate::error::{HostError, HostFailure};
+use crate::distribute::{Bounds, Bundles, Relayed, Seat, Trust, Ways, keep, receive, relay, survey, tidy};
+use crate::error::{Error, HostError, HostFailure, all};
 use crate::plan::{Step, Way};
 
 type Results = BTreeMap<String, Result<Relayed, HostFailure>>;
@@ -51,18 +52,36 @@ impl Crew<'_> {
         })
     }
 
+    /// Has hosts that lack nothing record their roots that were hashed, so that the next run need not, and lose
+    /// what a cut run left.
+    pub(crate) fn settle(&self) -> crate::error::Result<()> {
+        let Some(Distribution { trees, lacks, .. }) = self.distribution else { return Ok(()) };
+        let dir = self.spec.data_dir();
+        let hashed = self.members.iter().filter(|member| lacks[&member.name].nothing).collect();
+        let kept = fanout(self.parallel, hashed, |member: &Member| {
+            let (lack, host) = (&lacks[&member.name], &*member.host);
+            let tidied = if lack.strays { tidy(host, &dir) } else { Ok(()) };
+            let kept = tidied.and_then(|()| match &lack.seen {
+                Some(seen) => keep(host, &dir, &trees[&member.name].digest, Some(seen)),
+                None => Ok(()),
+            });
+            kept.map_err(|failure| failure.on(&member.name))
+        });
+        all(kept).map(|_| ()).map_err(Error::Hosts)
+    }
+
     /// Has the hosts send to each other, as far as the plan says so.
     fn relay(&self, task: &Task, distribution: &Distribution, ways: &Ways) -> Results {
         let is_relayed = |member: &&Member| matches!(ways.get(&member.name), Some(Way::Relay));
         let members: Vec<&Member> = self.members.iter().filter(is_relayed).collect();
-        let address =
-            |name: &str| self.spec.hosts.iter().find(|host| host.name() == name).map(|host| host.address);
+        let spec = |name: &str| self.spec.hosts.iter().find(|host| host.name() == name);
         let seats: Vec<Seat<'_>> = members
             .iter()
             .filter_map(|member| {
                 Some(Seat {
                     name: &member.name,
-                    address: address(&member.name)?,
+                    address: spec(&member.name)?.address,
+                    direct: spec(&member.name)?.ssh.jump.is_empty(),
                     host: &*member.host,
                     tree: &distribution.trees[&member.name],
                     lack: &distribution.lacks[&member.name],
@@ -73,7 +92,8 @@ impl Crew<'_> {
             return Results::new();
         }
         let (dir, source) = (self.spec.data_dir(), &distribution.unpacked.dir);
-        let results = relay(task, &seats, &dir, source, self.bandwidth);
+        let bounds = Bounds { bandwidth: self.bandwidth, parallel: self.parallel };
+        let results = relay(task, &seats, &dir, source, bounds);
         seats.iter().map(|seat| seat.name.to_owned()).zip(results).collect()
     }
 
@@ -106,9 +126,11 @@ impl Crew<'_> {
         bundles: &Bundles<'_, '_>,
     ) -> Result<(), HostFailure> {
         let (tree, dir) = (&distribution.trees[&member.name], self.spec.data_dir());
-        let lack = survey(&*member.host, &dir, &tree.tree, &member.facts)?;
+        let lack = survey(&*member.host, &dir, tree, (&member.facts, Trust::Record))?;
         let task = task.child("distribute", member.name.clone(), Some(lack.amount(&tree.tree).bytes))?;
-        if !lack.nothing {
+        if lack.nothing {
+            keep(&*member.host, &dir, &tree.digest, lack.seen.as_deref())?;
+        } else {
             let sent = receive(&task, &*member.host, &dir, (tree, &lack, &member.facts), bundles)?;
             self.count(&member.name, Sent { sent, relayed: 0 });
         }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::net::sockopt;
 use sealer_stdx::fs::At;
+use sealer_stdx::turns::Turns;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
@@ -30,11 +31,15 @@ pub(crate) struct Keys {
     writing: Arc<Mutex<()>>,
     /// Logins to hosts on the way come one after the other: sshd turns many at once away.
     on_the_way: Arc<Mutex<()>>,
+    /// Who shakes hands: a lost network has all hosts' sessions made anew at the same moment.
+    shaking: Arc<Turns>,
 }
 
 impl Keys {
-    pub(crate) fn new(known_hosts: PathBuf, strict: Option<PathBuf>, pin: bool) -> Self {
-        Self { known_hosts, strict, pin, writing: Arc::default(), on_the_way: Arc::default() }
+    /// So many logins go on at once as are `parallel`.
+    pub(crate) fn new(known_hosts: PathBuf, strict: Option<PathBuf>, pin: bool, parallel: usize) -> Self {
+        let shaking = Arc::new(Turns::new(parallel));
+        Self { known_hosts, strict, pin, writing: Arc::default(), on_the_way: Arc::default(), shaking }
     }
 }
 
@@ -56,6 +61,7 @@ fn log_in(spec: &HostSpec, keys: &Keys) -> Result<Box<dyn Host>, HostFailure> {
 /// Makes a session with a host, through those that are on the way.
 pub(super) fn open(spec: &HostSpec, keys: &Keys) -> Result<Link, HostFailure> {
     let (host, ssh_spec) = (spec.name(), &spec.ssh);
+    let _turn = keys.shaking.take();
     let wire = if ssh_spec.jump.is_empty() {
         tcp(SocketAddr::new(spec.address, ssh_spec.port), ssh_spec)?
     } else {

@@ -78,7 +78,7 @@ fn host_init(input: &RunInput<'_>, hosts: &[String]) -> Vec<Step> {
     let effects = Effects { permanent, ..Effects::of_script(&script) };
     let rootfs = quote(&input.spec.rootfs());
     let command = format!(
-        "cd {rootfs} && chmod +x scripts/* && cd scripts && bash init.sh /var/lib/docker {} {}",
+        "cd {rootfs}/scripts && bash init.sh /var/lib/docker {} {}",
         kubernetes::REGISTRY_DOMAIN,
         kubernetes::REGISTRY_PORT,
     );

@@ -6,7 +6,7 @@ use sealer_stdx::task::Task;
 
 use super::RunOptions;
 use crate::cluster::ClusterSpec;
-use crate::distribute::{self, HostTree, Lack};
+use crate::distribute::{self, HostTree, Lack, Trust};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::execute::Member;
 use crate::facts;
@@ -25,7 +25,7 @@ pub(super) fn observe(
     check(&members, image)?;
     let pairs: Vec<(&Member, &HostTree)> = members.iter().zip(trees).collect();
     let lacks = fanout(options.parallel, pairs, |(member, tree): (&Member, &HostTree)| {
-        survey(spec, member, tree).map_err(|failure| failure.on(&member.name))
+        survey(spec, member, tree, options.trust).map_err(|failure| failure.on(&member.name))
     });
     let lacks = all(lacks).map_err(Error::Hosts)?;
     task.finish();
@@ -79,9 +79,14 @@ pub(super) fn refuse_members_of_others(members: &[Member]) -> Result<()> {
     if errors.is_empty() { Ok(()) } else { Err(Error::Hosts(errors)) }
 }
 
-fn survey(spec: &ClusterSpec, member: &Member, tree: &HostTree) -> std::result::Result<Lack, HostFailure> {
+fn survey(
+    spec: &ClusterSpec,
+    member: &Member,
+    tree: &HostTree,
+    trust: Trust,
+) -> std::result::Result<Lack, HostFailure> {
     let dir = spec.data_dir();
-    let lack = distribute::survey(&*member.host, &dir, &tree.tree, &member.facts)?;
+    let lack = distribute::survey(&*member.host, &dir, tree, (&member.facts, trust))?;
     let needed = lack.amount(&tree.tree).bytes;
     if needed > member.facts.free {
         return Err(HostFailure::NoSpace { path: dir, needed, available: member.facts.free });

@@ -43,6 +43,8 @@ struct State {
     stages: Vec<Stage>,
     /// Those who have begun, in the order of the chain.
     chain: Vec<(usize, SocketAddr)>,
+    /// The bytes that went to each besides its mail.
+    fed: Vec<u64>,
 }
 
 impl Board {
@@ -53,7 +55,11 @@ impl Board {
             names: seats.iter().map(|seat| seat.name.to_owned()).collect(),
             mails: seats.iter().map(|_| Mail::default()).collect(),
             rank,
-            state: Mutex::new(State { stages: vec![Stage::Starting; seats.len()], chain: Vec::new() }),
+            state: Mutex::new(State {
+                stages: vec![Stage::Starting; seats.len()],
+                chain: Vec::new(),
+                fed: vec![0; seats.len()],
+            }),
             changed: Condvar::new(),
         }
     }
@@ -61,6 +67,22 @@ impl Board {
     /// What goes to a host.
     pub(super) fn mail(&self, at: usize) -> &Mail {
         &self.mails[at]
+    }
+
+    /// Where a host's agent serves, once it does.
+    pub(super) fn address(&self, at: usize) -> Option<SocketAddr> {
+        let state = self.state.lock().expect("no holder panics");
+        state.chain.iter().find(|(seat, _)| *seat == at).map(|(_, address)| *address)
+    }
+
+    /// Counts what went to a host besides its mail.
+    pub(super) fn fed(&self, at: usize, bytes: u64) {
+        self.state.lock().expect("no holder panics").fed[at] += bytes;
+    }
+
+    /// What went to a host besides its mail, in bytes.
+    pub(super) fn fed_so_far(&self, at: usize) -> u64 {
+        self.state.lock().expect("no holder panics").fed[at]
     }
 
     /// The host whose certificate has the name.
@@ -87,9 +109,15 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// Whether every agent serves, or never will.
-    pub(super) fn all_started(&self) -> bool {
-        !self.state.lock().expect("no holder panics").stages.contains(&Stage::Starting)
+    /// Whether the agent of the first in line serves, or never will.
+    pub(super) fn first_started(&self) -> bool {
+        let state = self.state.lock().expect("no holder panics");
+        self.rank.first().is_none_or(|first| state.stages[*first] != Stage::Starting)
+    }
+
+    /// A host's place in line.
+    pub(super) fn rank(&self, at: usize) -> usize {
+        self.rank.iter().position(|seat| *seat == at).expect("every seat has a rank")
     }
 
     /// Whether an agent waits to begin.

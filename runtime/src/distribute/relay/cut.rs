@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ use crate::error::HostFailure;
 const SIZES: [usize; 3] = [16 * 1024, 64 * 1024, 256 * 1024];
 /// So many files are read at once.
 const AT_ONCE: usize = 4;
+/// A file is cut here in any case, so that its parts are read at once.
+const PART: u64 = 128 * 1024 * 1024;
 
 /// The image's root in chunks, and where each is on this machine.
 pub(super) struct Cut {
@@ -92,27 +94,38 @@ fn chunks<'a>(
     nodes: &BTreeMap<&PathBuf, Vec<&'a Node>>,
     source: &Path,
 ) -> Result<HashMap<&'a str, Vec<Chunk>>, HostFailure> {
-    let mut files: HashMap<&str, &PathBuf> = HashMap::new();
+    let mut files: HashMap<&str, (&PathBuf, u64)> = HashMap::new();
     for (path, nodes) in nodes {
         for node in nodes {
             if let NodeKind::File { digest, size } = &node.kind
                 && *size > 0
             {
-                files.entry(digest.digest()).or_insert(path);
+                files.entry(digest.digest()).or_insert((path, *size));
             }
         }
     }
-    let cut = fanout(AT_ONCE, files.into_iter().collect(), |(digest, path): (&'a str, &PathBuf)| {
+    let parts = files.into_iter().flat_map(|(digest, (path, size))| {
+        (0..size.div_ceil(PART)).map(move |part| (digest, path, part * PART))
+    });
+    let cut = fanout(AT_ONCE, parts.collect(), |(digest, path, offset): (&'a str, &PathBuf, u64)| {
         task.check()?;
         let path = source.join(path);
-        Ok::<_, HostFailure>((digest, chunks_of(&path).at(&path)?))
+        Ok::<_, HostFailure>((digest, chunks_of(&path, offset).at(&path)?))
     });
-    cut.into_iter().collect()
+    let mut chunks: HashMap<&str, Vec<Chunk>> = HashMap::new();
+    for part in cut {
+        let (digest, part) = part?;
+        chunks.entry(digest).or_default().extend(part);
+    }
+    Ok(chunks)
 }
 
-fn chunks_of(path: &Path) -> io::Result<Vec<Chunk>> {
+/// The chunks of a part of a file.
+fn chunks_of(path: &Path, offset: u64) -> io::Result<Vec<Chunk>> {
     let [least, average, most] = SIZES;
-    let pieces = StreamCDC::new(File::open(path)?, least, average, most);
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let pieces = StreamCDC::new(file.take(PART), least, average, most);
     pieces
         .map(|piece| {
             let piece = piece.map_err(io::Error::from)?;
