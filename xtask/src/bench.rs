@@ -16,8 +16,11 @@ use crate::command::{self, Failure, Result};
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchTask {
-    /// `sealer run` beside `tar | ssh tar`, to the same hosts
+    /// `sealer run` beside scp, tar over ssh, rsync and the original's way, over the same links
     Distribute(distribute::Distribute),
+    /// Copying as the original did, which is measured
+    #[command(hide = true)]
+    Original(distribute::Original),
     /// Building, moving and unpacking images beside buildah, skopeo and umoci, on the same files
     Images(images::Images),
     /// What it costs to call a plugin, by what it is written in
@@ -28,6 +31,7 @@ pub(crate) enum BenchTask {
 pub(crate) fn run(task: &BenchTask) -> Result<()> {
     match task {
         BenchTask::Distribute(args) => distribute::run(args),
+        BenchTask::Original(args) => distribute::copy(args),
         BenchTask::Images(args) => images::run(args),
         BenchTask::Plugins(args) => plugins::run(args),
     }

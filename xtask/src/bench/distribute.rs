@@ -1,161 +1,172 @@
-//! `sealer run` beside what every machine can do: `tar` over `ssh`.
+//! `sealer run` beside what people do without it, to the same hosts over the same links: by pieces, whose
+//! rows are kept and put into one table and one plot.
+
+mod cost;
+mod image;
+mod links;
+mod method;
+mod original;
+mod plot;
+mod rows;
+mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::{Args, ValueEnum};
 
-use super::content::{self, Content};
-use super::measure::{Measured, measure};
 use super::report;
 use crate::command::{self, Failure, Result};
 use crate::packages;
 use crate::stage::Stage;
+use cost::Cost;
+use image::{Content, Images};
+use links::Links;
+use method::Method;
+pub(super) use original::{Original, run as copy};
+use rows::{Key, Row, Rows};
 
 /// How much is measured.
 #[derive(Debug, Args)]
 pub(crate) struct Distribute {
-    /// How many hosts
-    #[arg(long, default_value_t = 20)]
-    hosts: u16,
-    /// How much the image holds, of this machine's own files: 500M
-    #[arg(long, default_value = "500M", value_parser = super::size)]
+    /// How many hosts, one number after the other
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 5, 20, 50])]
+    hosts: Vec<u16>,
+    /// The ways that are measured [default: all]
+    #[arg(long, value_delimiter = ',')]
+    methods: Vec<Method>,
+    /// What the image holds
+    #[arg(long, default_value = "big")]
+    content: Content,
+    /// How much it holds: 40M
+    #[arg(long, default_value = "40M", value_parser = super::size)]
     size: u64,
-    /// How often; the medians are reported
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    /// What every link carries in a second, this machine's too, in bits: 20M; 0 is as fast as it goes
+    #[arg(long, default_value = "20M", value_parser = bits)]
+    rate: u64,
+    /// What is done to the hosts, one after the other
+    #[arg(long, value_delimiter = ',', default_values_t = [Scenario::Cold])]
+    scenarios: Vec<Scenario>,
+    /// How many hosts sealer works on at once
+    #[arg(long, default_value_t = 50)]
+    parallel: u16,
+    /// Count the SSH handshakes that are under way at once
+    #[arg(long)]
+    count: bool,
     /// Where hosts and images are: in memory the hosts share no disk
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     dir: PathBuf,
-    /// Put the table into docs/BENCHMARKS.md
+    /// Where `sealer` is, built already [default: it is built]
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+    /// Put all rows that are kept into docs/BENCHMARKS.md and the plot, and measure nothing
     #[arg(long)]
-    write: bool,
+    report: bool,
+}
+
+/// What is done to the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Scenario {
+    /// They have nothing.
+    Cold,
+    /// They have all of it.
+    Again,
+    /// They have the release before, of which two bytes in a hundred are others.
+    Release,
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cold => "cold",
+            Self::Again => "again",
+            Self::Release => "release",
+        })
+    }
 }
 
 pub(super) const PASSWORD: &str = "secret";
 
-/// The ways to send a folder to many hosts with what every machine has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Peer {
-    /// As it is.
-    Plain,
-    /// Compressed for each host.
-    Zstd,
-    /// Compressed once, into a file that is sent to all.
-    ZstdOnce,
-}
-
-impl Peer {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "tar | ssh tar",
-            Self::Zstd => "tar | zstd -1 | ssh 'zstd -d | tar'",
-            Self::ZstdOnce => "tar | zstd -1 -T0 > file; ssh 'zstd -d | tar' < file",
-        }
-    }
-
-    /// The commands; `$SSH` logs in to `$host`. SSH has the cipher that is the fastest here.
-    fn script(self) -> String {
-        let (before, each) = match self {
-            Self::Plain => {
-                ("", r#"tar -cf - -C "$FILES" . | $SSH root@$host "mkdir -p $DEST && tar -xpf - -C $DEST""#)
-            }
-            Self::Zstd => (
-                "",
-                r#"tar -cf - -C "$FILES" . | zstd -1 -q | $SSH root@$host "mkdir -p $DEST && zstd -dq | tar -xpf - -C $DEST""#,
-            ),
-            Self::ZstdOnce => (
-                r#"tar -cf - -C "$FILES" . | zstd -1 -T0 -q > "$TMPDIR/files.zst""#,
-                r#"$SSH root@$host "mkdir -p $DEST && zstd -dq | tar -xpf - -C $DEST" < "$TMPDIR/files.zst""#,
-            ),
-        };
-        let options = "-c aes128-gcm@openssh.com -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
-        format!(
-            "SSH='sshpass -e ssh {options} -o LogLevel=ERROR'\n{before}\n\
-             for host in $HOSTS; do\n  ( {each} ) || echo $host >> \"$TMPDIR/failed\" &\ndone\n\
-             wait\ntest ! -e \"$TMPDIR/failed\""
-        )
-    }
+/// Reads bits a second, in thousands: 20M.
+fn bits(text: &str) -> std::result::Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix('M') {
+        Some(digits) => (digits, 1_000_000),
+        None => (text, 1),
+    };
+    let rate = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    rate.ok_or_else(|| format!("`{text}` is no rate: 20M is"))
 }
 
 /// Runs the benchmark.
 pub(super) fn run(args: &Distribute) -> Result<()> {
+    if args.report {
+        let rows = Rows::read()?;
+        return table::write(&rows.rows);
+    }
     packages::need_root()?;
     packages::ensure(&packages::BENCH)?;
-    super::release()?;
-    let stage = Stage::set(&args.dir, "bench", &super::programs()?)?;
-    let files = stage.place().join("image/files");
-    let content = content::collect(&files, args.size, &content::SOURCES)?;
-    println!("\n{content}, of {}", content::SOURCES.join(", "));
-    let context = stage.place().join("image");
-    let kubefile = context.join("Kubefile");
-    fs::write(&kubefile, "FROM scratch\nCOPY files .\n").map_err(Failure::file(&kubefile))?;
-    sealer(&stage, &["build", "--quiet", "-t", "bench:v1", &context.to_string_lossy()])?;
-    let report = distribute(&stage, args, content)?;
-    let table = report.to_string();
-    println!("\n{table}");
-    stage.clear()?;
-    if args.write { report::put("distribute", &table) } else { Ok(()) }
-}
-
-fn distribute(stage: &Stage, args: &Distribute, content: Content) -> Result<report::Report> {
-    let mut peers = Vec::new();
-    for peer in Peer::value_variants() {
-        peers.push((*peer, vec![tell(peer.name(), by_peer(stage, args, *peer)?)]));
-    }
-    let wall = |(_, rounds): &(Peer, Vec<Measured>)| rounds[0].wall;
-    let best = (0..peers.len()).min_by(|a, b| wall(&peers[*a]).cmp(&wall(&peers[*b]))).unwrap_or_default();
-    let (mut first, mut again) = (Vec::new(), Vec::new());
-    for round in 0..args.rounds {
-        let (one, other) = by_sealer(stage, args)?;
-        first.push(tell("sealer run", one));
-        again.push(tell("sealer run, again", other));
-        if round > 0 {
-            let (peer, rounds) = &mut peers[best];
-            rounds.push(tell(peer.name(), by_peer(stage, args, *peer)?));
-        }
-    }
-    let mut rows = vec![("sealer run".to_owned(), first), ("sealer run, again".to_owned(), again)];
-    rows.extend(peers.into_iter().map(|(peer, rounds)| (peer.name().to_owned(), rounds)));
-    Ok(report::Report { hosts: args.hosts, size: args.size, rounds: args.rounds, content, rows })
-}
-
-fn tell(name: &str, measured: Measured) -> Measured {
-    println!("{name}: {measured}");
-    measured
-}
-
-/// Sends the files by a peer, to new hosts.
-fn by_peer(stage: &Stage, args: &Distribute, peer: Peer) -> Result<Measured> {
-    let hosts = up(stage, args.hosts)?;
-    let mut shell = stage.command(Path::new("sh"));
-    shell
-        .args(["-c", &peer.script()])
-        .env("SSHPASS", PASSWORD)
-        .env("HOSTS", hosts.join(" "))
-        .env("FILES", stage.place().join("image/files"))
-        .env("DEST", "/var/lib/sealer/peer");
-    let measured = measure(&mut shell, &links(&hosts))?;
-    down(stage)?;
-    Ok(measured)
-}
-
-/// Runs the image on new hosts, then once more, and deletes it.
-fn by_sealer(stage: &Stage, args: &Distribute) -> Result<(Measured, Measured)> {
-    let hosts = up(stage, args.hosts)?;
-    let run = || {
-        let mut sealer = stage.command(&stage.programs().join("sealer"));
-        sealer.args(["run", "--quiet", "bench:v1", "-p", PASSWORD, "-m", &hosts[0]]);
-        if hosts.len() > 1 {
-            sealer.args(["-n", &hosts[1..].join(",")]);
-        }
-        measure(&mut sealer, &links(&hosts))
+    let programs = match &args.programs {
+        Some(programs) => std::path::absolute(programs).map_err(Failure::file(programs))?,
+        None => super::release().and_then(|()| super::programs())?,
     };
-    let both = (run()?, run()?);
-    sealer(stage, &["delete", "--quiet", "-a", "--force", "-p", PASSWORD])?;
+    let stage = Stage::set(&args.dir, "bench", &programs)?;
+    let images = image::make(&stage, args.content, args.size)?;
+    println!("\n{}: {} files, {} bytes", args.content, images.files, images.bytes);
+    let all = Method::value_variants();
+    let methods = if args.methods.is_empty() { all } else { &args.methods };
+    for method in methods {
+        for hosts in &args.hosts {
+            for (scenario, cost) in one(&stage, args, &images, *method, *hosts)? {
+                let key = Key {
+                    content: args.content,
+                    size: args.size,
+                    rate: args.rate,
+                    hosts: *hosts,
+                    method: *method,
+                    scenario,
+                };
+                let row = Row { key, files: images.files, bytes: images.bytes, cost };
+                println!("{row}");
+                Rows::merge(row)?;
+            }
+        }
+    }
+    stage.clear().map(|_| ())
+}
+
+/// One way, to so many new hosts, with what is done to them one after the other.
+fn one(
+    stage: &Stage,
+    args: &Distribute,
+    images: &Images,
+    method: Method,
+    hosts: u16,
+) -> Result<Vec<(Scenario, Cost)>> {
+    let addresses = up(stage, hosts)?;
+    let links = Links::of(&addresses);
+    links.shape(args.rate)?;
+    let wanted = |scenario| args.scenarios.contains(&scenario);
+    let mut costs = Vec::new();
+    for scenario in [Scenario::Cold, Scenario::Again, Scenario::Release] {
+        // Each stands on what the one before left.
+        if scenario != Scenario::Cold && !wanted(scenario) {
+            continue;
+        }
+        let command = || method.command(stage, images, scenario, (&addresses, args.parallel));
+        if method.is_sealer() {
+            // The image's root is unpacked then, as the others' folder is.
+            command::output(command().arg("--dry-run"))?;
+        }
+        let cost = cost::measure(&mut command(), &links, args.count)?;
+        if wanted(scenario) {
+            costs.push((scenario, cost));
+        }
+    }
+    if method.is_sealer() {
+        sealer(stage, &["delete", "--quiet", "-a", "--force", "-p", PASSWORD])?;
+    }
     down(stage)?;
-    Ok(both)
+    Ok(costs)
 }
 
 /// Makes hosts and returns their addresses. What was written before is on the disk then.
@@ -167,13 +178,11 @@ pub(super) fn up(stage: &Stage, hosts: u16) -> Result<Vec<String>> {
             addresses.push(word.to_owned());
         }
     }
-    command::run(&mut Command::new("sync"))?;
     Ok(addresses)
 }
 
 pub(super) fn down(stage: &Stage) -> Result<()> {
-    sealer(stage, &["sandbox", "down"])?;
-    command::run(&mut Command::new("sync"))
+    sealer(stage, &["sandbox", "down"]).map(|_| ())
 }
 
 pub(super) fn sealer(stage: &Stage, args: &[&str]) -> Result<String> {
@@ -187,11 +196,13 @@ pub(super) fn sealer(stage: &Stage, args: &[&str]) -> Result<String> {
     Err(Failure::wrong(format!("`{}` failed: {message}", command::line(&command))))
 }
 
-/// This machine's ends of the hosts' links.
-fn links(hosts: &[String]) -> Vec<String> {
-    let link = |address: &String| {
-        let mut parts = address.split('.').skip(2);
-        Some(format!("slr{}-{}", parts.next()?, parts.next()?))
-    };
-    hosts.iter().filter_map(link).collect()
+/// Puts a text at its place in a file of the documentation.
+fn put(file: &str, name: &str, text: &str) -> Result<()> {
+    report::put_into(file, name, text)
+}
+
+/// Writes a file of the documentation.
+fn write(file: &str, text: &str) -> Result<()> {
+    let path: &Path = &command::root().join(file);
+    fs::write(path, text).map_err(Failure::file(path))
 }

@@ -79,7 +79,7 @@ fn bytes(links: &[String], counter: &str) -> u64 {
 }
 
 /// The memory of a process and of its children, each at its own peak.
-fn memory_of(process: u32) -> u64 {
+pub(super) fn memory_of(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let own = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default();
