@@ -54,8 +54,8 @@ fn relayed_hosts_have_what_streamed_hosts_have_and_nothing_of_the_relaying_is_le
         ["0\n/var/lib/sealer/data/one/: rootfs  /var/lib/sealer/data/two/: rootfs "; 4]
     );
     let (sent, relayed) = (bytes(&report, "sentBytes"), bytes(&report, "relayedBytes"));
-    // The first is sent the image by this machine, and hands it on; the others are sent the agent.
-    assert!(sent[0] > 4_500_000 && sent[1..].iter().all(|sent| *sent < 1_600_000), "{sent:?}");
+    // The first is sent the image by this machine, and hands it on; the agent goes to one, and on from there.
+    assert!(sent[0] > 4_500_000 && sent[1..].iter().all(|sent| *sent < 2_000_000), "{sent:?}");
     assert!(relayed[0] == 0 && relayed[1..].iter().all(|bytes| *bytes > 4_000_000), "{relayed:?}");
 }
 
