@@ -54,6 +54,8 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn new(parent: &Path) -> Result<Self> {
         fs::create_dir_all(parent).at(parent)?;
+        // A folder that is made and not locked yet would look abandoned to another build.
+        let _making = Lock::exclusive(&parent.with_extension("lock"))?;
         sweep(parent)?;
         let dir = tempfile::Builder::new().prefix("run-").tempdir_in(parent).at(parent)?;
         let lock = Lock::exclusive(&dir.path().join("lock"))?;
@@ -68,13 +70,16 @@ impl Scratch {
     }
 }
 
-/// Removes what killed builds left: folders whose lock nobody holds.
+/// Removes what killed builds left: folders whose lock nobody holds. One that is in the way of that
+/// (another build is removing its own at this moment) is for the next.
 fn sweep(parent: &Path) -> Result<()> {
     for entry in fs::read_dir(parent).at(parent)? {
         let path = entry.at(parent)?.path();
-        let abandoned = path.join("lock").exists() && Lock::try_exclusive(&path.join("lock"))?.is_some();
-        if abandoned {
-            fs::remove_dir_all(&path).at(&path)?;
+        let lock = path.join("lock");
+        if lock.exists()
+            && let Ok(Some(_abandoned)) = Lock::try_exclusive(&lock)
+        {
+            let _ = fs::remove_dir_all(&path);
         }
     }
     Ok(())
