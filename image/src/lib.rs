@@ -6,6 +6,7 @@
 //! This crate never names a host, a Kubefile or a plugin. It prints nothing and reads no environment.
 
 pub mod archive;
+pub mod attached;
 pub mod config;
 pub mod content;
 pub mod digest;
@@ -16,6 +17,7 @@ mod legacy;
 pub mod platform;
 pub mod reference;
 pub mod registry;
+pub mod signature;
 pub mod store;
 pub mod transfer;
 pub mod tree;
