@@ -19,3 +19,14 @@ mod serve;
 pub use ask::ask;
 pub use parent::{Carrier, Loaded};
 pub use serve::serve;
+
+/// Hears one line that a plugin sent: returns the answer, where it asks for something of `host`.
+///
+/// For whoever feeds it lines that no plugin would send; a call does this by itself.
+#[must_use]
+pub fn hear(line: &[u8], host: &dyn crate::plugin::PluginHost) -> Option<serde_json::Value> {
+    match message::FromChild::of_executable(line)? {
+        message::FromChild::Ask(request) => Some(answer::answer(host, request)),
+        _ => None,
+    }
+}

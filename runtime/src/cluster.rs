@@ -1,6 +1,7 @@
 //! A cluster as it is wanted, complete and valid, whatever it came from.
 
 pub mod clusterfile;
+pub mod convert;
 pub mod flags;
 pub mod hosts;
 mod jump;

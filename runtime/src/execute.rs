@@ -32,6 +32,7 @@ use crate::lease::{Lease, fence};
 use crate::plan::{Action, RunPlan, Step};
 pub(crate) use digest::Digests;
 use guard::Guard;
+pub use journal::check_journal;
 use journal::{How, Journal};
 use lines::Lines;
 pub(crate) use plugins::{cluster, invocation};

@@ -10,6 +10,7 @@ use sealer_plugin::spec;
 use sealer_plugin::yaml::{self, documents};
 use serde_saphyr::Spanned;
 
+pub(crate) use logins::is_reference;
 use logins::{Logins, Secret};
 
 use documents::{ClusterBody, ClusterDocument, ConfigDocument, Header, SshDocument};
@@ -59,7 +60,8 @@ pub fn parse(file: &str, text: &str, defaults: &Defaults) -> Result<ClusterSpec,
             "`{}` is the original's first Clusterfile, which this version does not read",
             header.api_version
         );
-        reader.error(first, &message, Some("write it as `sealer.cloud/v2`: docs/reference/clusterfile.md"));
+        let hint = format!("`sealer convert {file}` writes it as `sealer.cloud/v2`");
+        reader.error(first, &message, Some(&hint));
         return Err(reader.errors);
     }
     let spec = reader.cluster(first, document);

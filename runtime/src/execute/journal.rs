@@ -73,6 +73,14 @@ struct Inner {
     file: Option<File>,
 }
 
+/// Reads the journal at `path` and returns how many steps it holds as done on hosts.
+///
+/// # Errors
+/// The line that is none.
+pub fn check_journal(path: &Path) -> crate::Result<usize> {
+    Ok(Journal::read(path.to_owned())?.count())
+}
+
 impl Journal {
     /// Reads a journal. One that is not there is empty, and is made by its first line.
     pub(crate) fn read(path: PathBuf) -> crate::Result<Self> {
@@ -94,6 +102,11 @@ impl Journal {
             inner.take(line);
         }
         Ok(Self { path, inner: Mutex::new(inner) })
+    }
+
+    /// Returns how many (step, host) hold as done.
+    fn count(&self) -> usize {
+        self.inner.lock().expect("no holder panics").done.len()
     }
 
     /// Returns the run that has not come to its end.

@@ -11,6 +11,8 @@ use crate::cluster::Jump;
 
 /// How deep files may include others.
 const DEPTH: u8 = 8;
+/// So many files are read in all: one that includes itself twice would be read 256 times.
+const FILES: usize = 64;
 
 /// What the files say, block by block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,20 +49,23 @@ impl SshConfig {
     #[must_use]
     pub fn parse(text: &str, include: &dyn Fn(&str) -> Vec<String>) -> Self {
         let mut config = Self { blocks: vec![block(["*"])] };
-        config.read(text, include, DEPTH);
+        config.read(text, include, DEPTH, &mut 0);
         config
     }
 
-    fn read(&mut self, text: &str, include: &dyn Fn(&str) -> Vec<String>, depth: u8) {
+    fn read(&mut self, text: &str, include: &dyn Fn(&str) -> Vec<String>, depth: u8, files: &mut usize) {
         for (keyword, words) in text.lines().filter_map(split) {
             match keyword.as_str() {
                 "host" => self.blocks.push(block(words)),
                 "match" if words == ["all"] => self.blocks.push(block(["*"])),
                 "match" => self.blocks.push(block([] as [&str; 0])),
-                "include" if depth > 0 => {
+                "include" if depth > 0 && *files < FILES => {
                     let patterns = self.last().patterns.clone();
                     for text in words.iter().flat_map(|pattern| include(pattern)) {
-                        self.read(&text, include, depth - 1);
+                        *files += 1;
+                        if *files <= FILES {
+                            self.read(&text, include, depth - 1, files);
+                        }
                     }
                     self.blocks.push(block(patterns));
                 }
@@ -102,7 +107,7 @@ impl SshConfig {
                 _ => {}
             }
         }
-        said.gone = interval.map(|interval| interval * count.unwrap_or(3).max(1));
+        said.gone = interval.map(|interval| interval.saturating_mul(count.unwrap_or(3).max(1)));
         said
     }
 }
@@ -238,5 +243,19 @@ Host *
         for (pattern, text, expected) in cases {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn numbers_without_end_and_files_without_end_are_borne() {
+        let text = "ServerAliveInterval 18446744073709551615\nServerAliveCountMax 4294967295\n";
+        assert_eq!(SshConfig::parse(text, &|_| Vec::new()).of("a").gone, Some(Duration::MAX));
+        let own = "Include config\n".repeat(100);
+        let read = std::cell::Cell::new(0);
+        let include = |_: &str| {
+            read.set(read.get() + 1);
+            vec![own.clone()]
+        };
+        let _ = SshConfig::parse(&own, &include);
+        assert!(read.get() <= 64, "{}", read.get());
     }
 }

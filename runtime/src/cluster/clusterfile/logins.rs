@@ -25,12 +25,17 @@ pub(super) struct Secret {
 }
 
 /// How a reference begins.
-const SOURCES: [&str; 3] = ["env:", "file:", "cmd:"];
+const SOURCES: [&str; 4] = ["age:", "cmd:", "env:", "file:"];
+
+/// Tells whether a text says where a secret is got from, and is not the secret itself.
+pub(crate) fn is_reference(text: &str) -> bool {
+    SOURCES.iter().any(|source| text.starts_with(source))
+}
 
 impl Secret {
     /// Reads a secret of a Clusterfile, which may stand there itself.
     pub(super) fn read(text: &str, get: Option<GetSecret>) -> Result<Self, String> {
-        if !SOURCES.iter().any(|source| text.starts_with(source)) {
+        if !is_reference(text) {
             return Ok(Self { value: text.to_owned().into(), from: None });
         }
         let get = get.ok_or_else(|| format!("`{text}` cannot be got here"))?;
