@@ -1,10 +1,12 @@
 //! What was typed: the program's arguments. Doc comments here are the help.
 
 mod cluster;
+mod files;
 mod image;
 mod local;
 mod plugin;
 mod sandbox;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -14,6 +16,7 @@ pub(crate) use cluster::{
     ApplyArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, JoinArgs, PlanArgs,
     ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
 };
+pub(crate) use files::{ConvertArgs, EncryptArgs, LintArgs, SchemaName};
 pub(crate) use image::{
     BuildArgs, CompressionName, ImageType, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs,
     PushArgs, RegistryArgs, RmiArgs, TagArgs, VerifyArgs,
@@ -26,10 +29,20 @@ pub(crate) use plugin::{
     PluginAsk, PluginCheck, PluginCommand, PluginInspect, PluginLanguage, PluginList, PluginNew, PluginRun,
 };
 pub(crate) use sandbox::{SandboxCommand, SandboxUp};
+pub(crate) use trust::{KeyCommand, PassphraseArgs, PolicyArgs, SignArgs};
 
 /// Build a whole Kubernetes cluster into one image, ship it, and run it anywhere
 #[derive(Debug, Parser)]
-#[command(name = "sealer", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "sealer",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  sealer build -t demo:v1 .
+  sealer run demo:v1 -m 10.0.0.1-10.0.0.3 -n 10.0.0.4 --passwd-file secret"
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -70,7 +83,9 @@ pub(crate) enum Command {
     Images(ImagesArgs),
     /// Show what a local image is made of
     Inspect(InspectArgs),
-    /// Check that a local image holds all that it needs
+    /// Sign a local image
+    Sign(SignArgs),
+    /// Check who signed a local image, or that it holds all that it needs
     Verify(VerifyArgs),
     /// Give a local image another name
     Tag(TagArgs),
@@ -83,7 +98,10 @@ pub(crate) enum Command {
     /// Make one image of several
     Merge(MergeArgs),
     /// Put images for several platforms under one name
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealer manifest create demo:v1 demo:v1-amd64 demo:v1-arm64"
+    )]
     Manifest(ManifestCommand),
     /// Unpack a local image and say where, or mount it read-only
     Mount(MountArgs),
@@ -92,7 +110,7 @@ pub(crate) enum Command {
     /// Remove what no image needs
     Prune(PruneArgs),
     /// Show what sealer keeps on this machine
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  sealer system df")]
     System(SystemCommand),
     /// Write local images into one file
     Save(SaveArgs),
@@ -108,6 +126,12 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Forget the credentials for a registry
     Logout(LogoutArgs),
+    /// Check a Kubefile, a Clusterfile or a plugin's YAML, and change nothing
+    Lint(LintArgs),
+    /// Write an old Clusterfile, or one of sealos, anew
+    Convert(ConvertArgs),
+    /// Encrypt a password for a Clusterfile
+    Encrypt(EncryptArgs),
     /// Run a cluster image on hosts
     Run(RunArgs),
     /// Run what a Clusterfile says
@@ -123,17 +147,23 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Compare a cluster's hosts with what was asked for
     Status(StatusArgs),
+    /// Make keys
+    #[command(subcommand, after_help = "Example:\n  sealer key signing release")]
+    Key(KeyCommand),
     /// Look after the keys of a cluster's hosts
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  sealer host forget 10.0.0.4")]
     Host(HostCommand),
     /// Begin, check, run and look at plugins
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  sealer plugin new hello --lang sh")]
     Plugin(PluginCommand),
     /// Make throwaway hosts on this machine to try images on
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  sealer sandbox up 3")]
     Sandbox(SandboxCommand),
-    /// Print completions for a shell, or write manual pages
-    #[command(subcommand)]
+    /// Print completions for a shell or a JSON Schema, or write manual pages
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealer docs completion bash > /etc/bash_completion.d/sealer"
+    )]
     Docs(DocsCommand),
     /// Load one plugin and serve its calls (started by sealer itself)
     #[command(hide = true)]
@@ -154,6 +184,12 @@ pub(crate) enum DocsCommand {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print a JSON Schema, for editors and other programs
+    #[command(after_help = "Example:\n  sealer docs schema clusterfile > clusterfile.schema.json")]
+    Schema {
+        /// Of what
+        of: SchemaName,
+    },
     /// Write a manual page for each command
     #[command(after_help = "Example:\n  sealer docs man /usr/local/share/man/man1")]
     Man {
@@ -161,3 +197,6 @@ pub(crate) enum DocsCommand {
         dir: PathBuf,
     },
 }
+
+#[cfg(test)]
+mod tests;

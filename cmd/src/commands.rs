@@ -3,14 +3,18 @@
 mod apply;
 mod build;
 mod cluster;
+mod convert;
 mod delete;
 mod diff;
 mod docs;
+mod encrypt;
 mod history;
 mod host;
 mod images;
 mod inspect;
 mod join;
+mod key;
+mod lint;
 mod load;
 mod login;
 mod logout;
@@ -29,6 +33,7 @@ mod run;
 mod sandbox;
 mod save;
 mod search;
+mod sign;
 mod status;
 mod system;
 mod tag;
@@ -50,6 +55,8 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Build(args) => build::run(&args, settings),
         Command::Images(_) => images::run(settings),
         Command::Inspect(args) => inspect::run(&args, settings),
+        Command::Sign(args) => sign::run(&args, settings),
+        Command::Key(command) => key::run(&command, settings),
         Command::Verify(args) => verify::run(&args, settings),
         Command::Tag(args) => tag::run(&args, settings),
         Command::Rmi(args) => rmi::run(&args, settings),
@@ -68,6 +75,9 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Push(args) => push::run(&args, settings),
         Command::Login(args) => login::run(&args, settings),
         Command::Logout(args) => logout::run(&args, settings),
+        Command::Lint(args) => lint::run(&args, settings),
+        Command::Convert(args) => convert::run(&args, settings),
+        Command::Encrypt(args) => encrypt::run(&args, settings),
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
         Command::Plan(args) => plan::run(&args, settings),

@@ -7,6 +7,7 @@ mod hosts;
 mod image;
 mod plugin;
 mod sandbox;
+pub(crate) mod usage;
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -183,6 +184,14 @@ pub(crate) struct Mistake {
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: Option<String>,
+}
+
+/// Returns the one of several words that is nearly the one that was typed.
+pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = typed.chars().count();
+    let (distance, meant) = known.map(|word| (strsim::damerau_levenshtein(word, typed), word)).min()?;
+    // In a short word every third letter may be wrong, in a long one three may.
+    (distance <= (letters / 3).clamp(1, 3)).then_some(meant)
 }
 
 /// What to do when a disk is full.

@@ -9,7 +9,7 @@ use sealer_stdx::fs::At;
 use secrecy::SecretString;
 
 use crate::failure::{Failure, Kind};
-use crate::settings;
+use crate::{given, sealed, settings};
 
 /// Takes a password from a text, which may end in a line break.
 pub(crate) fn of_text(mut text: String) -> SecretString {
@@ -17,10 +17,10 @@ pub(crate) fn of_text(mut text: String) -> SecretString {
     text.into()
 }
 
-/// Reads a password from a file; `-` is standard input.
-pub(crate) fn of_file(file: &Path) -> Result<SecretString, Failure> {
+/// Reads a password from a file that an argument names; `-` is standard input.
+pub(crate) fn of_file(argument: &str, file: &Path) -> Result<SecretString, Failure> {
     if file != Path::new("-") {
-        return Ok(of_text(fs::read_to_string(file).at(file)?));
+        return Ok(of_text(given::text(argument, file)?));
     }
     let mut text = String::new();
     stdin().read_to_string(&mut text).map_err(|error| {
@@ -37,6 +37,16 @@ pub(crate) fn ask(question: &str) -> Result<Option<SecretString>, Failure> {
     let answer = rpassword::prompt_password(question)
         .map_err(|error| Failure::new(Kind::Failed, "cannot ask for the password").because(error))?;
     Ok(Some(answer.into()))
+}
+
+/// The identity of age that the environment says, or the file that it names.
+fn identity() -> Result<SecretString, String> {
+    if let Some(identity) = settings::variable("SEALER_AGE_IDENTITY") {
+        return Ok(identity.into());
+    }
+    let file = settings::variable("SEALER_AGE_IDENTITY_FILE")
+        .ok_or("an encrypted value needs an identity of age: SEALER_AGE_IDENTITY_FILE names its file")?;
+    fs::read_to_string(&file).at(&file).map(SecretString::from).map_err(|error| error.to_string())
 }
 
 /// Makes up a password for throwaway hosts.
@@ -60,6 +70,7 @@ pub(crate) fn referred(reference: &str) -> Result<SecretString, String> {
         Some(("file", file)) => {
             fs::read_to_string(file).at(file).map(of_text).map_err(|error| error.to_string())
         }
+        Some(("age", _)) => sealed::decrypt(reference, &identity()?),
         Some(("cmd", command)) => {
             let output = Command::new("/bin/sh")
                 .args(["-c", command])

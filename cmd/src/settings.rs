@@ -1,6 +1,7 @@
 //! What is meant: arguments, environment and defaults put together. The only reader of the environment.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use sealer_stdx::task::{Cancel, Task};
 
 use crate::cli::{GlobalArgs, Output, RegistryArgs};
 use crate::failure::{Failure, Kind};
-use crate::render;
+use crate::{given, render};
 
 /// The settings of one call of the program.
 pub(crate) struct Settings {
@@ -60,14 +61,17 @@ impl Settings {
     }
 
     /// Registries, as the arguments reach them.
-    pub(crate) fn registry(&self, args: &RegistryArgs) -> Registry {
-        Registry::new(RegistrySettings {
+    pub(crate) fn registry(&self, args: &RegistryArgs) -> Result<Registry, Failure> {
+        for file in &args.ca_file {
+            given::there("--ca-file", file)?;
+        }
+        Ok(Registry::new(RegistrySettings {
             auth_file: Some(self.auth_file.clone()),
             ca_files: args.ca_file.clone(),
             insecure: args.insecure_registry.clone(),
             plain_http: args.plain_http.clone(),
             ..RegistrySettings::default()
-        })
+        }))
     }
 
     /// The user's own way to reach hosts: `~/.ssh/config` and what it includes.
@@ -112,6 +116,11 @@ fn who() -> String {
     let user = env::var("USER").unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()));
     let machine = rustix::system::uname();
     format!("{user}@{}, process {}", machine.nodename().to_string_lossy(), std::process::id())
+}
+
+/// Returns what was typed, the program's name first.
+pub(crate) fn words() -> Vec<OsString> {
+    env::args_os().collect()
 }
 
 /// Returns an environment variable that the user named.

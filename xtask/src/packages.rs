@@ -26,13 +26,15 @@ const ALWAYS: [&str; 13] = [
 ];
 
 /// The tools that tests compare with.
-pub(crate) const PEERS: [&str; 9] = [
+pub(crate) const PEERS: [&str; 11] = [
+    "age",
     "apache2-utils",
     "buildah",
     "etcd-client",
     "etcd-server",
     "golang-go",
     "iptables",
+    "openssl",
     "skopeo",
     "sshpass",
     "umoci",

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use sealer_image::Reference;
 
 use super::image::{RegistryArgs, key_value};
+use super::trust::PolicyArgs;
 
 /// How to log in to hosts.
 #[derive(Debug, Clone, Args)]
@@ -94,6 +95,8 @@ pub(crate) struct RunFlags {
     pub(crate) distribution: DistributionArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
 }
 
 /// How the image gets to hosts, and how much may go wrong.
@@ -244,6 +247,8 @@ pub(crate) struct ResumeArgs {
     pub(crate) distribution: DistributionArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
 }
 
 /// Arguments of `plan`.

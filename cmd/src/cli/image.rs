@@ -128,10 +128,21 @@ pub(crate) struct InspectArgs {
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  sealer verify --offline demo:v1")]
+#[command(after_help = "\
+Examples:
+  sealer verify --key release.pub registry.example:5000/demo:v1
+  sealer verify --policy policy.json registry.example:5000/demo:v1
+  sealer verify --offline demo:v1")]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["key", "policy", "offline"]))]
 pub(crate) struct VerifyArgs {
+    /// Check that one of these public keys has signed the image (can be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
+    /// Check that this policy lets the image be used
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Check that a run of the image needs no network: every container image is inside
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub(crate) offline: bool,
     /// Leave out the container images that this file lists; `*` stands for anything (can be repeated)
     #[arg(long, value_name = "FILE")]

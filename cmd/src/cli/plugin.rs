@@ -21,7 +21,10 @@ pub(crate) enum PluginCommand {
     /// Show what a plugin's file says of itself, without running it
     Inspect(PluginInspect),
     /// Ask sealer for something; for scripts that are plugins
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealer plugin ask exec 10.0.0.1 'systemctl is-active kubelet'"
+    )]
     Ask(PluginAsk),
 }
 
@@ -106,6 +109,7 @@ pub(crate) struct PluginRun {
 
 /// Arguments of `plugin list`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sealer plugin list\n  sealer plugin list demo:v1")]
 pub(crate) struct PluginList {
     /// An image, or a cluster [default: the built-in plugins]
     pub(crate) subject: Option<String>,
@@ -113,6 +117,7 @@ pub(crate) struct PluginList {
 
 /// Arguments of `plugin inspect`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealer plugin inspect list_nodes.so")]
 pub(crate) struct PluginInspect {
     /// The shared object or executable
     pub(crate) file: PathBuf,
@@ -125,6 +130,7 @@ pub(crate) struct PluginInspect {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum PluginAsk {
     /// Run a command on a host; prints what it prints and ends with its status
+    #[command(after_help = "Example:\n  sealer plugin ask exec 10.0.0.1 'systemctl is-active kubelet'")]
     Exec {
         /// The host's address
         host: String,
@@ -132,6 +138,7 @@ pub(crate) enum PluginAsk {
         command: String,
     },
     /// Copy a file of this machine to a host
+    #[command(after_help = "Example:\n  sealer plugin ask copy app.conf 10.0.0.1 /etc/app.conf --mode 600")]
     Copy {
         /// The file here
         source: PathBuf,
@@ -144,6 +151,7 @@ pub(crate) enum PluginAsk {
         mode: u32,
     },
     /// Print a file of a host
+    #[command(after_help = "Example:\n  sealer plugin ask read 10.0.0.1 /etc/os-release")]
     Read {
         /// The host's address
         host: String,
@@ -151,6 +159,7 @@ pub(crate) enum PluginAsk {
         path: String,
     },
     /// Send a request to the cluster; prints the body of the answer
+    #[command(after_help = "Example:\n  sealer plugin ask kube GET /api/v1/nodes")]
     Kube {
         /// GET, PATCH, …
         method: String,
@@ -164,6 +173,7 @@ pub(crate) enum PluginAsk {
         content_type: Option<String>,
     },
     /// Show a line to the operator
+    #[command(after_help = "Example:\n  sealer plugin ask log 'three nodes are ready' --host 10.0.0.1")]
     Log {
         /// The line
         line: String,
@@ -172,6 +182,7 @@ pub(crate) enum PluginAsk {
         host: Option<String>,
     },
     /// Tell how far the work has come
+    #[command(after_help = "Example:\n  sealer plugin ask progress 3 10 nodes")]
     Progress {
         /// What is done
         done: u64,
@@ -181,10 +192,13 @@ pub(crate) enum PluginAsk {
         unit: Option<String>,
     },
     /// Succeed if the operator has asked for a stop
+    #[command(after_help = "Example:\n  sealer plugin ask cancelled && exit 1")]
     Cancelled,
     /// Print the value that was kept for this cluster
+    #[command(after_help = "Example:\n  sealer plugin ask state")]
     State,
     /// Keep a value for this cluster; without one, forget it
+    #[command(after_help = "Example:\n  sealer plugin ask set-state 'last backup: monday'")]
     SetState {
         /// The value
         value: Option<String>,

@@ -8,9 +8,10 @@ pub(crate) enum SandboxCommand {
     /// Make hosts, each with a network, a root and an sshd of its own
     Up(SandboxUp),
     /// List the hosts
+    #[command(after_help = "Example:\n  sealer sandbox ls")]
     Ls,
     /// Run a command on a host, without SSH
-    #[command(after_help = "Example:\n  sealer sandbox exec HOST -- uname -a")]
+    #[command(after_help = "Example:\n  sealer sandbox exec sandbox-0-2 -- uname -a")]
     Exec {
         /// The host's name or address
         host: String,
@@ -19,12 +20,16 @@ pub(crate) enum SandboxCommand {
         command: Vec<String>,
     },
     /// Cut a host off the network
+    #[command(after_help = "Example:\n  sealer sandbox cut 10.77.0.3")]
     Cut(SandboxHosts),
     /// Put a cut host on the network again
+    #[command(after_help = "Example:\n  sealer sandbox mend 10.77.0.3")]
     Mend(SandboxHosts),
     /// Kill all processes of a host at once
+    #[command(after_help = "Example:\n  sealer sandbox kill sandbox-0-3")]
     Kill(SandboxHosts),
     /// Remove hosts and all that is in them
+    #[command(after_help = "Examples:\n  sealer sandbox down\n  sealer sandbox down sandbox-0-3 10.77.0.4")]
     Down {
         /// The hosts' names or addresses [default: all]
         hosts: Vec<String>,

@@ -1,16 +1,15 @@
 //! `sealer apply`: runs what a Clusterfile says.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use sealer_runtime::cluster::clusterfile;
 use sealer_runtime::{ClusterSpec, PlanFile};
-use sealer_stdx::fs::At;
 
 use super::cluster::{defaults, go};
 use crate::cli::{ApplyArgs, ClusterfileArg, RunFlags};
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::settings::Settings;
 
 pub(super) fn run(args: &ApplyArgs, settings: &Settings) -> Result<ExitCode, Failure> {
@@ -29,19 +28,19 @@ pub(super) fn wanted(
     Ok(clusterfile::parse(&file.display().to_string(), &text, &defaults(flags, settings)?)?)
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
-    match fs::read_to_string(file).at(file) {
-        Err(error) if error.is_not_found() => {
-            let message = format!("there is no Clusterfile at `{}`", file.display());
-            Err(Failure::new(Kind::Input, message).hint("`-f FILE` names another one"))
-        }
-        read => Ok(read?),
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
+    if file.exists() {
+        return given::text("-f", file);
     }
+    let message = format!("there is no Clusterfile at `{}`", file.display());
+    let failure = Failure::new(Kind::Input, message);
+    let failure = given::alike(file).into_iter().fold(failure, Failure::hint);
+    Err(failure.hint("`-f FILE` names another one"))
 }
 
 /// Reads a plan that was kept.
 fn kept(file: &Path) -> Result<PlanFile, Failure> {
-    PlanFile::parse(&fs::read_to_string(file).at(file)?).map_err(|reason| {
+    PlanFile::parse(&given::text("--plan", file)?).map_err(|reason| {
         Failure::new(Kind::Input, format!("`{}` holds no plan", file.display()))
             .cause(&reason)
             .hint("`sealer plan -o FILE` writes one")

@@ -1,6 +1,5 @@
 //! `sealer build`: builds a cluster image from a Kubefile.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,15 +7,14 @@ use sealer_build::images::{ChartValues, Collecting, LOCK_FILE};
 use sealer_build::{BuildRequest, Built, build, build_index};
 use sealer_image::config::ImageKind;
 use sealer_image::layer::Compression;
-use sealer_image::{Descriptor, Platform, Reference, Registry, transfer};
-use sealer_stdx::fs::At;
+use sealer_image::{Descriptor, Platform, Reference, Registry};
 use sealer_stdx::task::Task;
 use serde::Serialize;
 
 use crate::cli::{BuildArgs, CompressionName, ImageType, Mode};
 use crate::failure::Failure;
-use crate::render;
 use crate::settings::{Settings, platform};
+use crate::{given, render, trust};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +26,8 @@ struct Image {
 }
 
 pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let (store, registry) = (settings.store()?, settings.registry(&args.registry));
+    lists_are_there(args)?;
+    let (store, registry) = (settings.store()?, settings.registry(&args.registry)?);
     let (store, registry) = (&store, &registry);
     let platforms = match args.platform.is_empty() {
         true => vec![platform(None)],
@@ -39,9 +38,7 @@ pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Fai
     let pulls: Vec<_> = platforms
         .iter()
         .map(|platform| {
-            move |task: &Task, reference: &Reference| {
-                transfer::pull(task, store, registry, reference, platform)
-            }
+            move |task: &Task, reference: &Reference| trust::pull(task, store, registry, reference, platform)
         })
         .collect();
     let requests: Vec<BuildRequest<'_>> = platforms
@@ -55,6 +52,17 @@ pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Fai
     };
     let built = built.map_err(|error| Failure::from(error).building(&name))?;
     render::result(settings, &text(&name, &built), &result(name.clone(), &built))
+}
+
+/// Refuses lists of container images that are not there.
+fn lists_are_there(args: &BuildArgs) -> Result<(), Failure> {
+    let lists = args.image_list.iter().map(|file| ("--image-list", file));
+    let ignored = args.ignored_image_list.iter().map(|file| ("--ignored-image-list", file));
+    let with_auth = args.image_list_with_auth.iter().map(|file| ("--image-list-with-auth", file));
+    lists
+        .chain(ignored)
+        .chain(with_auth)
+        .try_for_each(|(argument, file)| given::there(argument, file).map(|_| ()))
 }
 
 /// What brings an image into the store.
@@ -108,7 +116,7 @@ fn chart_values(given: &[String]) -> Result<Vec<ChartValues>, Failure> {
             Some((chart, file)) => (Some(chart.to_owned()), PathBuf::from(file)),
             None => (None, PathBuf::from(one)),
         };
-        let text = fs::read_to_string(&file).at(&file)?;
+        let text = given::text("--chart-values", &file)?;
         Ok(ChartValues { chart, file, text })
     };
     given.iter().map(read).collect()

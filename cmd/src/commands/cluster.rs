@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sealer_image::{Platform, Store, transfer};
+use sealer_image::{Platform, Store};
 use sealer_plugin::set::Loader;
 use sealer_runtime::cluster::Jump;
 use sealer_runtime::cluster::flags::Defaults;
@@ -15,8 +15,8 @@ use sealer_runtime::{
 use crate::cli::{DistributionArgs, DistributorArg, RegistryArgs, RunFlags, SshArgs};
 use crate::failure::{Failure, Kind};
 use crate::render::{self, size};
-use crate::secret;
 use crate::settings::Settings;
+use crate::{given, secret, trust};
 
 /// How long one call of a plugin may take.
 const PLUGIN_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -33,9 +33,12 @@ pub(super) fn defaults(flags: &RunFlags, settings: &Settings) -> Result<Defaults
 /// How to log in: what was given, else the user's own keys, else what is asked for at the terminal.
 pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Failure> {
     let keys = keys(args, settings)?;
+    if let Some(known) = &args.known_hosts {
+        given::there("--known-hosts", known)?;
+    }
     let given = match (&args.passwd, &args.passwd_file) {
         (Some(password), _) => Some(password.clone().into()),
-        (None, Some(file)) => Some(secret::of_file(file)?),
+        (None, Some(file)) => Some(secret::of_file("--passwd-file", file)?),
         (None, None) => None,
     };
     let password = match given {
@@ -67,10 +70,7 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
 
 fn keys(args: &SshArgs, settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
     if let Some(key) = &args.pk {
-        if !key.is_file() {
-            return Err(Failure::new(Kind::Usage, format!("--pk: there is no file `{}`", key.display())));
-        }
-        return Ok(vec![key.clone()]);
+        return Ok(vec![given::there("--pk", key)?.to_owned()]);
     }
     let folder = settings.home.as_ref().map(|home| home.join(".ssh"));
     let own = folder.iter().flat_map(|folder| ["id_ed25519", "id_rsa"].map(|name| folder.join(name)));
@@ -84,11 +84,11 @@ pub(super) fn world<T>(
     registry: &RegistryArgs,
     f: impl FnOnce(&World<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let registry = settings.registry(registry);
+    let registry = settings.registry(registry)?;
     f(&World {
         root: settings.root.clone(),
         store,
-        pull: &|task, reference| transfer::pull(task, store, &registry, reference, &Platform::host()),
+        pull: &|task, reference| trust::pull(task, store, &registry, reference, &Platform::host()),
         loader: Loader { program: settings.program.clone(), timeout: PLUGIN_TIMEOUT },
         version: env!("CARGO_PKG_VERSION"),
         who: settings.who.clone(),
@@ -109,7 +109,10 @@ pub(super) fn go(
         None => Wanted::All,
     };
     let store = settings.store()?;
-    world(settings, &store, &flags.reach.registry, |world| execute(world, spec, options, wanted, settings))
+    world(settings, &store, &flags.reach.registry, |world| {
+        trust::admit(&flags.policy, settings.task(), world, &spec.image)?;
+        execute(world, spec, options, wanted, settings)
+    })
 }
 
 pub(super) fn options(flags: &RunFlags) -> RunOptions {

@@ -1,13 +1,12 @@
 //! `sealer delete`: removes a cluster, or some of its hosts.
 
-use std::fs;
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::process::ExitCode;
 
 use sealer_runtime::cluster::{clusterfile, hosts};
 use sealer_runtime::{DeleteRequest, Which, delete};
-use sealer_stdx::fs::At;
 
+use super::apply::read;
 use super::cluster::{login, world};
 use crate::cli::{DeleteArgs, RegistryArgs};
 use crate::failure::{Failure, Kind};
@@ -47,7 +46,7 @@ fn request(args: &DeleteArgs, settings: &Settings) -> Result<DeleteRequest, Fail
     let defaults = login(&args.ssh, settings)?;
     let cluster = match &args.file {
         Some(file) => {
-            let text = fs::read_to_string(file).at(file)?;
+            let text = read(file)?;
             Some(clusterfile::parse(&file.display().to_string(), &text, &defaults)?.name)
         }
         None => args.cluster.clone(),

@@ -1,4 +1,4 @@
-//! `sealer docs`: completions and manual pages, from the arguments' own description.
+//! `sealer docs`: completions and manual pages, from the arguments' own description; JSON Schemas.
 
 use std::fs;
 use std::path::Path;
@@ -7,9 +7,13 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use sealer_stdx::fs::{At, write_atomic};
 
-use crate::cli::{Cli, DocsCommand};
+use crate::cli::{Cli, DocsCommand, SchemaName};
 use crate::failure::Failure;
 use crate::render;
+
+/// The schemas, as docs/reference publishes them.
+const CLUSTERFILE: &str = include_str!("../../../docs/reference/schema/clusterfile.json");
+const PLUGIN: &str = include_str!("../../../docs/reference/schema/plugin.json");
 
 pub(super) fn run(command: &DocsCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -18,6 +22,10 @@ pub(super) fn run(command: &DocsCommand) -> Result<ExitCode, Failure> {
             clap_complete::generate(*shell, &mut Cli::command(), "sealer", &mut text);
             render::print(&String::from_utf8_lossy(&text))?;
         }
+        DocsCommand::Schema { of } => render::print(match of {
+            SchemaName::Clusterfile => CLUSTERFILE,
+            SchemaName::Plugin => PLUGIN,
+        })?,
         DocsCommand::Man { dir } => {
             fs::create_dir_all(dir).at(dir)?;
             let mut program = Cli::command();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use sealer_image::{Descriptor, Image, Platform, Reference, Store};
+use sealer_image::{Descriptor, Image, Platform, Reference, Store, attached};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -23,8 +23,9 @@ struct Listed {
 
 pub(super) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let store = settings.store()?;
-    let images: Vec<Listed> =
-        store.references()?.iter().map(|(name, descriptor)| listed(&store, name, descriptor)).collect();
+    let references = store.references()?;
+    let named = references.iter().filter(|(name, _)| !attached::is_name(name));
+    let images: Vec<Listed> = named.map(|(name, descriptor)| listed(&store, name, descriptor)).collect();
     let rows = images.iter().map(row).collect();
     render::data(settings, &table::table(&["IMAGE", "DIGEST", "PLATFORM", "SIZE"], rows), &images)
 }

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use sealer_image::{Error, Reference, archive};
+use sealer_image::{Error, Reference, archive, attached};
 use serde::Serialize;
 
 use crate::cli::LoadArgs;
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::render;
 use crate::settings::Settings;
 
@@ -16,9 +17,13 @@ struct Loaded {
 }
 
 pub(super) fn run(args: &LoadArgs, settings: &Settings) -> Result<ExitCode, Failure> {
+    if !args.input.exists() {
+        return Err(given::missing("-i", &args.input));
+    }
     let loaded = archive::load(settings.task(), &settings.store()?, &args.input, args.tag.as_ref())
         .map_err(|error| failed(error).doing(format!("cannot load `{}`", args.input.display())))?;
-    let images: Vec<String> = loaded.iter().map(Reference::familiar).collect();
+    let images = loaded.iter().filter(|name| !attached::is_name(name));
+    let images: Vec<String> = images.map(Reference::familiar).collect();
     render::result(settings, &format!("loaded {}", images.join(", ")), &Loaded { images })
 }
 

@@ -21,7 +21,7 @@ struct LoggedIn<'a> {
 pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let username = username(args)?;
     let password = password(args)?;
-    let registry = settings.registry(&args.reach);
+    let registry = settings.registry(&args.reach)?;
     registry.login(settings.task(), &args.registry, &username, &password).map_err(|error| {
         Failure::from(error).doing(format!("cannot log in to `{}` as `{username}`", args.registry))
     })?;

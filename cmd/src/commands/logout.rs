@@ -16,7 +16,7 @@ struct LoggedOut<'a> {
 }
 
 pub(super) fn run(args: &LogoutArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let forgotten = settings.registry(&RegistryArgs::default()).logout(&args.registry)?;
+    let forgotten = settings.registry(&RegistryArgs::default())?.logout(&args.registry)?;
     let text = match forgotten {
         true => format!("logged out of {}", args.registry),
         false => format!("there were no credentials for {}", args.registry),

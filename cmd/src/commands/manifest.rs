@@ -18,7 +18,7 @@ pub(super) fn run(command: &ManifestCommand, settings: &Settings) -> Result<Exit
         ManifestCommand::Remove { name, which } => remove(settings, name, which),
         ManifestCommand::Inspect { name } => inspect(settings, name),
         ManifestCommand::Push { name, registry } => {
-            let (store, registry) = (settings.store()?, settings.registry(registry));
+            let (store, registry) = (settings.store()?, settings.registry(registry)?);
             index(&store, name)?;
             let sent = transfer::push(settings.task(), &store, &registry, name)
                 .map_err(|error| Failure::from(error).doing(format!("cannot push `{}`", name.familiar())))?;

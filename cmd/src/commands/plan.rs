@@ -9,6 +9,7 @@ use super::cluster::{Wanted, execute, options, world};
 use crate::cli::PlanArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::trust;
 
 pub(super) fn run(args: &PlanArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let spec = wanted(&args.clusterfile, &args.flags, settings)?;
@@ -22,6 +23,7 @@ pub(super) fn run(args: &PlanArgs, settings: &Settings) -> Result<ExitCode, Fail
         None => Ok(()),
     };
     world(settings, &store, &args.flags.reach.registry, |world| {
+        trust::admit(&args.flags.policy, settings.task(), world, &spec.image)?;
         execute(world, spec, options, Wanted::Plan(&keep), settings)
     })
 }

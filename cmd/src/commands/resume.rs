@@ -8,6 +8,7 @@ use super::cluster::{Wanted, distributor, execute, login, trust, world};
 use crate::cli::ResumeArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::trust;
 
 pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let options = RunOptions {
@@ -24,6 +25,7 @@ pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Fa
     let store = settings.store()?;
     world(settings, &store, &args.reach.registry, |world| {
         let spec = kept(world, args.cluster.name.as_deref(), &defaults)?;
+        trust::admit(&args.policy, settings.task(), world, &spec.image)?;
         execute(world, spec, options, Wanted::All, settings)
     })
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sealer_image::attached;
 use serde::Serialize;
 
 use crate::cli::RmiArgs;
@@ -25,6 +26,7 @@ pub(super) fn run(args: &RmiArgs, settings: &Settings) -> Result<ExitCode, Failu
     for image in &args.images {
         store.untag(image)?;
     }
+    attached::drop_orphans(&store)?;
     let freed_bytes = store.collect(&[settings.root.join("rootfs"), settings.build_dir().join("rootfs")])?;
     let images: Vec<String> = args.images.iter().map(sealer_image::Reference::familiar).collect();
     let text = format!("removed {} ({} freed)", images.join(", "), size::bytes(freed_bytes));

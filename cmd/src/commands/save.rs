@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use sealer_image::Reference;
 use sealer_image::archive::{self, Format, SaveOptions};
+use sealer_image::{Reference, attached};
 use serde::Serialize;
 
 use crate::cli::{FormatName, SaveArgs};
@@ -25,7 +25,12 @@ pub(super) fn run(args: &SaveArgs, settings: &Settings) -> Result<ExitCode, Fail
         FormatName::Dir => Format::Dir,
     };
     let options = SaveOptions { format, zstd: args.zstd };
-    archive::save(settings.task(), &settings.store()?, &args.images, &args.o, options)
+    let store = settings.store()?;
+    let all = match format {
+        Format::OciArchive => attached::with(&store, &args.images)?,
+        Format::DockerArchive | Format::Dir => args.images.clone(),
+    };
+    archive::save(settings.task(), &store, &all, &args.o, options)
         .map_err(|error| Failure::from(error).doing(format!("cannot save to `{file}`")))?;
     let images: Vec<String> = args.images.iter().map(Reference::familiar).collect();
     render::result(settings, &format!("saved {} to {file}", images.join(", ")), &Saved { file, images })

@@ -17,7 +17,7 @@ struct Found {
 }
 
 pub(super) fn run(args: &SearchArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let registry = settings.registry(&args.registry);
+    let registry = settings.registry(&args.registry)?;
     let (host, text) = split(&args.term)?;
     let mut found = Vec::new();
     let whole: Option<Reference> = format!("{host}/{text}").parse().ok().filter(|_| !text.is_empty());

@@ -56,7 +56,7 @@ fn a_range_that_runs_backwards_is_refused() {
 fn a_run_without_a_master_is_refused() {
     let answer = with_image().sealer(&["run", "demo:v1", "-n", "10.0.0.1"]);
     assert_eq!(answer.code, Some(2));
-    let asked = "error: the following required arguments were not provided:\n  --masters <HOSTS>\n";
+    let asked = "error: `sealer run` wants `--masters HOSTS`\n";
     assert!(answer.stderr.starts_with(asked), "{}", answer.stderr);
 }
 

@@ -1,6 +1,5 @@
 //! `sealer plugin run`: runs a plugin by hand.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,13 +7,13 @@ use sealer_plugin::spec::{self, OnFailure};
 use sealer_plugin::{Phase, PluginSet, PluginSpec, phase};
 use sealer_runtime::by_hand::{ByHand, Where, run_by_hand};
 use sealer_runtime::cluster::{flags, hosts};
-use sealer_stdx::fs::At;
 use serde::Serialize;
 
 use super::super::cluster::{login, world};
 use super::loader;
 use crate::cli::PluginRun;
 use crate::failure::{Failure, Kind, Mistake};
+use crate::given;
 use crate::render;
 use crate::settings::Settings;
 
@@ -68,7 +67,7 @@ fn documents(
     phase: Option<Phase>,
 ) -> Result<Vec<PluginSpec>, Failure> {
     if let Some(yaml) = &args.yaml {
-        let text = fs::read_to_string(yaml).at(yaml)?;
+        let text = given::text("-f", yaml)?;
         let documents = spec::parse(&yaml.display().to_string(), &text).map_err(|errors| {
             let mistakes =
                 errors.into_iter().map(|error| Mistake { message: error.to_string(), hint: error.hint });
@@ -80,6 +79,7 @@ fn documents(
         }
         return Ok(documents);
     }
+    args.file.as_deref().map(|file| given::there("FILE", file)).transpose()?;
     let file = args.file.as_deref().unwrap_or(Path::new(""));
     let kind = PluginSet::built_in().add_file(file, &loader(settings))?;
     Ok(vec![PluginSpec {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::loader;
 use crate::cli::PluginCheck;
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::render;
 use crate::settings::Settings;
 
@@ -22,6 +23,7 @@ struct Row {
 }
 
 pub(super) fn run(args: &PluginCheck, settings: &Settings) -> Result<ExitCode, Failure> {
+    given::there("FILE", &args.file)?;
     let findings = conformance::check(&args.file, &args.data, &loader(settings))?;
     let rows: Vec<Row> = findings.into_iter().map(row).collect();
     let lines: Vec<String> = rows.iter().map(line).collect();

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::loader;
 use crate::cli::PluginInspect;
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::render;
 use crate::settings::Settings;
 
@@ -45,6 +46,7 @@ pub(super) fn run(args: &PluginInspect, settings: &Settings) -> Result<ExitCode,
 }
 
 fn inspect(args: &PluginInspect) -> Result<Inspected, Failure> {
+    given::there("FILE", &args.file)?;
     let bytes = fs::read(&args.file).at(&args.file)?;
     let refuse = |reason: &str| Failure::new(Kind::Input, format!("`{}` {reason}", args.file.display()));
     if !set::is_shared_object(&args.file) {
