@@ -6,7 +6,10 @@
 
 mod targets;
 
-use targets::{auth, chart, ignore, kubefile, layer, lists, manifest, reference, word};
+use targets::{
+    auth, chart, clusterfile, ignore, kubefile, layer, lists, manifest, plugin, reach, reference, run, trust,
+    word,
+};
 
 /// A function that bytes are fed to.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +22,23 @@ pub struct Target {
 
 /// Every target, by name.
 pub const TARGETS: &[Target] = &[
+    Target { name: "addresses", run: reach::addresses },
     Target { name: "auth", run: auth::run },
     Target { name: "chart", run: chart::run },
+    Target { name: "clusterfile", run: clusterfile::run },
+    Target { name: "convert", run: clusterfile::anew },
+    Target { name: "event", run: plugin::lines },
     Target { name: "ignore", run: ignore::run },
+    Target { name: "journal", run: run::journal },
     Target { name: "kubefile", run: kubefile::run },
     Target { name: "layer", run: layer::run },
     Target { name: "lists", run: lists::run },
     Target { name: "manifest", run: manifest::run },
+    Target { name: "plan", run: run::plan },
+    Target { name: "plugin", run: plugin::yaml },
+    Target { name: "policy", run: trust::run },
     Target { name: "reference", run: reference::run },
+    Target { name: "ssh_config", run: reach::ssh_config },
     Target { name: "word", run: word::run },
 ];
 

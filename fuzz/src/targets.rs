@@ -2,12 +2,17 @@
 
 pub(crate) mod auth;
 pub(crate) mod chart;
+pub(crate) mod clusterfile;
 pub(crate) mod ignore;
 pub(crate) mod kubefile;
 pub(crate) mod layer;
 pub(crate) mod lists;
 pub(crate) mod manifest;
+pub(crate) mod plugin;
+pub(crate) mod reach;
 pub(crate) mod reference;
+pub(crate) mod run;
+pub(crate) mod trust;
 pub(crate) mod word;
 
 use std::path::Path;
