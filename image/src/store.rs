@@ -7,6 +7,7 @@ mod collect;
 mod graph;
 mod index;
 mod ingest;
+pub(crate) mod overflow;
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -195,13 +196,7 @@ impl Store {
                 wanted += one.size().saturating_sub(partial.map_or(0, |partial| partial.len()));
             }
         }
-        // A file system that does not tell is found out when it is full.
-        let Ok(space) = rustix::fs::statvfs(&self.root) else { return Ok(()) };
-        let there = space.f_bavail.saturating_mul(space.f_frsize);
-        match wanted.checked_sub(there) {
-            Some(missing) if missing > 0 => Err(Error::Full { path: self.root.clone(), missing }),
-            _ => Ok(()),
-        }
+        overflow::check_room(&self.root, wanted)
     }
 
     fn ingest_dir(&self) -> PathBuf {

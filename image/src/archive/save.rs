@@ -1,6 +1,6 @@
 //! Writing images into a file or a folder, which is whole or not there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::platform::Platform;
 use crate::reference::Reference;
+use crate::store::overflow::{Overflow, check_room};
 use crate::store::{LAYOUT, Store};
 
 /// Of what is packed as a whole; its layers have their own.
@@ -48,13 +49,16 @@ pub fn save(
         task.finish();
         return Ok(());
     }
+    if options.format == Format::OciArchive && !options.zstd {
+        check_room(parent, content_size(store, &roots)?)?;
+    }
     let mut aside = tempfile::NamedTempFile::new_in(parent).at(parent)?;
     let mut sink = Sink::new(aside.as_file_mut(), options.zstd).at(out)?;
     let written = match options.format {
         Format::DockerArchive => docker::save(&task, store, &roots, &mut sink),
         Format::OciArchive | Format::Dir => save_layout(&task, store, &roots, &mut sink),
     };
-    written.and_then(|()| sink.finish()).map_err(|error| match error {
+    written.and_then(|()| sink.finish(parent)).map_err(|error| match error {
         Failure::Content(error) => error,
         Failure::Out(source) => PathError { path: out.to_owned(), source }.into(),
     })?;
@@ -63,6 +67,15 @@ pub fn save(
     sync_dir(parent)?;
     task.finish();
     Ok(())
+}
+
+/// The bytes of all content of some images.
+fn content_size(store: &Store, roots: &[(&Reference, Descriptor)]) -> Result<u64> {
+    let (mut content, mut seen) = (Vec::new(), HashSet::new());
+    for (_, root) in roots {
+        layout::gather(store, root, &mut seen, &mut content)?;
+    }
+    Ok(content.iter().map(Descriptor::size).sum())
 }
 
 /// Whose failure it was.
@@ -79,13 +92,13 @@ impl<E: Into<Error>> From<E> for Failure {
 
 /// The file, compressed or not.
 pub(super) enum Sink<'a> {
-    Plain(BufWriter<&'a mut File>),
-    Zstd(zstd::stream::write::Encoder<'static, BufWriter<&'a mut File>>),
+    Plain(BufWriter<Overflow<&'a mut File>>),
+    Zstd(zstd::stream::write::Encoder<'static, BufWriter<Overflow<&'a mut File>>>),
 }
 
 impl<'a> Sink<'a> {
     fn new(file: &'a mut File, zstd: bool) -> io::Result<Self> {
-        let file = BufWriter::with_capacity(1 << 20, file);
+        let file = BufWriter::with_capacity(1 << 20, Overflow::new(file));
         if !zstd {
             return Ok(Self::Plain(file));
         }
@@ -94,12 +107,14 @@ impl<'a> Sink<'a> {
         Ok(Self::Zstd(encoder))
     }
 
-    fn finish(self) -> std::result::Result<(), Failure> {
-        let finished = match self {
-            Self::Plain(mut file) => file.flush(),
-            Self::Zstd(encoder) => encoder.finish().and_then(|mut file| file.flush()),
+    fn finish(self, parent: &Path) -> std::result::Result<(), Failure> {
+        let mut file = match self {
+            Self::Plain(file) => file,
+            Self::Zstd(encoder) => encoder.finish().map_err(Failure::Out)?,
         };
-        finished.map_err(Failure::Out)
+        file.flush().map_err(Failure::Out)?;
+        file.get_ref().whole(parent)?;
+        Ok(())
     }
 }
 
@@ -134,6 +149,16 @@ fn save_layout(
     append(&mut builder, "oci-layout", LAYOUT.len() as u64, &mut &LAYOUT[..])?;
     let index = serde_json::to_vec(&layout::index(roots)).expect("an index is plain data");
     append(&mut builder, "index.json", index.len() as u64, &mut index.as_slice())?;
+    // Some readers look for the folders.
+    let algorithms: BTreeSet<String> =
+        content.iter().map(|blob| format!("blobs/{}/", blob.digest().algorithm())).collect();
+    for folder in std::iter::once("blobs/".to_owned()).chain(algorithms) {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0o755);
+        header.set_size(0);
+        builder.append_data(&mut header, &folder, io::empty()).map_err(Failure::Out)?;
+    }
     for descriptor in content {
         let task = task.child("blob", descriptor.digest().to_string(), Some(descriptor.size()))?;
         let path = format!("blobs/{}/{}", descriptor.digest().algorithm(), descriptor.digest().digest());
@@ -164,6 +189,7 @@ fn save_dir(task: &Task, store: &Store, root: &Descriptor, out: &Path, parent: &
         return Err(wrong(out, "is there already and holds something"));
     }
     let image = Image::open(store, root, &Platform::host())?;
+    check_room(parent, image.manifest.layers().iter().map(Descriptor::size).sum())?;
     let aside = tempfile::Builder::new().prefix(".save-").tempdir_in(parent).at(parent)?;
     let write = |name: &str, bytes: &[u8]| fs::write(aside.path().join(name), bytes).at(out);
     write("version", DIR_VERSION)?;

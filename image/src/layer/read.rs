@@ -16,6 +16,8 @@ pub(super) struct LayerReader {
     source: Box<dyn Read>,
     hasher: Hasher,
     meter: Rc<Meter>,
+    /// Whether a block that ends early is filled up.
+    fills: bool,
 }
 
 /// What stands before an entry (its header, a long name, attributes) is held in memory, and is no
@@ -54,7 +56,13 @@ impl LayerReader {
         let source = decompress(file, layer).map_err(|error| Error::from_read(error, layer.digest()))?;
         let meter = Rc::new(Meter::default());
         meter.at_content();
-        Ok(Self { source, hasher: Hasher::default(), meter })
+        Ok(Self { source, hasher: Hasher::default(), meter, fills: false })
+    }
+
+    /// The same, to be read as an archive: some end with their last file, without the zero bytes that
+    /// fill its block (`umoci insert` of 0.4).
+    pub(super) fn archive(store: &Store, layer: &Descriptor) -> Result<Self> {
+        Ok(Self { fills: true, ..Self::open(store, layer)? })
     }
 
     /// What bounds the memory that an archive's headers take.
@@ -92,10 +100,22 @@ impl Read for LayerReader {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let count = self.source.read(&mut buffer[..most])?;
         self.hasher.update(&buffer[..count]);
-        self.meter.position.set(self.meter.position.get() + count as u64);
+        let position = self.meter.position.get() + count as u64;
+        self.meter.position.set(position);
+        if count > 0 || !self.fills || buffer.is_empty() {
+            return Ok(count);
+        }
+        // What is filled in is no part of the layer, and has no part in its digest.
+        let rest = position.next_multiple_of(BLOCK) - position;
+        let count = usize::try_from(rest).expect("less than a block").min(most);
+        buffer[..count].fill(0);
+        self.meter.position.set(position + count as u64);
         Ok(count)
     }
 }
+
+/// What an archive consists of, in bytes.
+const BLOCK: u64 = 512;
 
 fn decompress(file: File, layer: &Descriptor) -> io::Result<Box<dyn Read>> {
     plain(BufReader::with_capacity(256 * 1024, VerifyReader::new(file, layer)))

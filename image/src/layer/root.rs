@@ -6,7 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -16,6 +16,7 @@ use sealer_stdx::fs::At;
 use super::disk::Disk;
 use crate::digest::Hasher;
 use crate::error::{Error, Result};
+use crate::store::overflow::is_full;
 use crate::tree::{Node, NodeKind, Tree};
 
 /// As many links as Linux follows in one path.
@@ -118,6 +119,10 @@ impl Root {
         let sink = made.as_mut().map(|(file, _)| file);
         let (size, digest) = copy_hashed(bytes, sink).map_err(|failure| match failure {
             Copy::Read(error) => Error::from_read(error, origin.layer),
+            Copy::Full(missing) => {
+                let path = made.as_ref().map_or_else(|| path.clone(), |(_, place)| place.clone());
+                Error::Full { path, missing }
+            }
             Copy::Write(source) => {
                 let path = made.as_ref().map_or_else(|| path.clone(), |(_, place)| place.clone());
                 sealer_stdx::fs::PathError { path, source }.into()
@@ -256,7 +261,12 @@ fn parts(path: &Path) -> Option<VecDeque<Option<OsString>>> {
 enum Copy {
     Read(io::Error),
     Write(io::Error),
+    /// The disk is full; so much of the file did not fit.
+    Full(u64),
 }
+
+/// So many zero bytes at once are a hole.
+const BLOCK: usize = 4096;
 
 fn copy_hashed(
     source: &mut dyn Read,
@@ -265,15 +275,32 @@ fn copy_hashed(
     let mut hasher = Hasher::default();
     let mut size = 0;
     let mut buffer = [0; 64 * 1024];
+    let mut ends_in_hole = false;
     loop {
         let count = source.read(&mut buffer).map_err(Copy::Read)?;
         if count == 0 {
+            if let Some(sink) = sink.filter(|_| ends_in_hole) {
+                sink.set_len(size).map_err(Copy::Write)?;
+            }
             return Ok((size, hasher.finish()));
         }
         hasher.update(&buffer[..count]);
-        if let Some(sink) = &mut sink {
-            sink.write_all(&buffer[..count]).map_err(Copy::Write)?;
-        }
         size += count as u64;
+        // What was a hole takes no room again.
+        ends_in_hole = count >= BLOCK && buffer[..count].iter().all(|byte| *byte == 0);
+        match &mut sink {
+            Some(sink) if ends_in_hole => {
+                sink.seek(SeekFrom::Start(size)).map_err(Copy::Write)?;
+            }
+            Some(sink) => {
+                if let Err(error) = sink.write_all(&buffer[..count]) {
+                    return Err(match is_full(&error) {
+                        true => Copy::Full(count as u64 + io::copy(source, &mut io::sink()).unwrap_or(0)),
+                        false => Copy::Write(error),
+                    });
+                }
+            }
+            None => {}
+        }
     }
 }

@@ -120,7 +120,7 @@ fn unpack_layer(
     diff_id: Option<&Digest>,
     root: &mut Root,
 ) -> Result<()> {
-    let reader = LayerReader::open(store, layer)?;
+    let reader = LayerReader::archive(store, layer)?;
     let meter = reader.meter();
     let mut archive = Archive::new(reader);
     let broken = |error| Error::from_read(error, layer.digest());

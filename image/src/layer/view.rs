@@ -68,7 +68,7 @@ pub fn read_changes(
 ) -> Result<Vec<Change>> {
     task.check()?;
     let (mut gone, mut made) = (Vec::new(), BTreeMap::new());
-    let reader = LayerReader::open(store, layer)?;
+    let reader = LayerReader::archive(store, layer)?;
     let meter = reader.meter();
     let mut archive = Archive::new(reader);
     let broken = |error| Error::from_read(error, layer.digest());

@@ -1,6 +1,7 @@
 //! Entries → tar → compressed blob, each file read once, everything hashed on the way.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -26,12 +27,9 @@ pub fn write(task: &Task, store: &Store, entries: Vec<Entry>, options: WriteOpti
     let writer = LayerWriter::begin(store, options.compression)?;
     let place = writer.place().to_owned();
     let mut builder = Builder::new(writer);
-    // A hard link comes after all that it may be a link to.
-    let (links, others): (Vec<_>, Vec<_>) = with_parents(entries)
-        .into_iter()
-        .partition(|(_, entry)| matches!(entry.kind, EntryKind::Hardlink(_)));
-    for (path, entry) in others.into_iter().chain(links) {
+    for entry in sorted(entries) {
         task.check()?;
+        let path = sort_key(&entry).into_owned();
         append(task, &mut builder, &path, entry, options.time).map_err(|error| match error {
             Failure::Source(error) => error,
             Failure::Sink(source) => PathError { path: place.clone(), source },
@@ -40,33 +38,39 @@ pub fn write(task: &Task, store: &Store, entries: Vec<Entry>, options: WriteOpti
     builder.into_inner().at(&place)?.finish()
 }
 
-/// Sorts entries by path, later ones winning, and adds the parents that none of them is.
-fn with_parents(entries: Vec<Entry>) -> BTreeMap<PathBuf, Entry> {
-    let mut sorted: BTreeMap<PathBuf, Entry> = BTreeMap::new();
-    for entry in entries {
-        sorted.insert(sort_key(&entry), entry);
-    }
-    let parents: Vec<PathBuf> = sorted
-        .values()
-        .flat_map(|entry| entry.path.ancestors().skip(1).map(Path::to_owned).collect::<Vec<_>>())
-        .collect();
-    for path in parents {
-        if !path.as_os_str().is_empty() && !sorted.contains_key(&path) {
-            sorted.insert(path.clone(), Entry { path, kind: EntryKind::Dir, mode: 0o755 });
+/// Sorts entries by path, later ones winning, and adds the parents that none of them is. Hard links come
+/// after all that they may be links to. In place: of very many files, their names are what takes memory.
+fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut parents: BTreeSet<PathBuf> = BTreeSet::new();
+    for entry in &entries {
+        for parent in entry.path.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()) {
+            // Whose parent is known, all above it is.
+            if parents.contains(parent) {
+                break;
+            }
+            parents.insert(parent.to_owned());
         }
     }
-    sorted
+    // Before what is given, which wins.
+    let made = parents.into_iter().map(|path| Entry { path, kind: EntryKind::Dir, mode: 0o755 });
+    entries.splice(0..0, made);
+    entries.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
+    entries.reverse();
+    entries.dedup_by(|later, kept| sort_key(later) == sort_key(kept));
+    entries.reverse();
+    entries.sort_by_key(|entry| matches!(entry.kind, EntryKind::Hardlink(_)));
+    entries
 }
 
 /// Where an entry stands in the archive: a whiteout is a file of another name.
-fn sort_key(entry: &Entry) -> PathBuf {
+fn sort_key(entry: &Entry) -> Cow<'_, Path> {
     match entry.kind {
         EntryKind::Whiteout => {
             let mut name = std::ffi::OsString::from(".wh.");
             name.push(entry.path.file_name().unwrap_or_default());
-            entry.path.with_file_name(name)
+            Cow::Owned(entry.path.with_file_name(name))
         }
-        _ => entry.path.clone(),
+        _ => Cow::Borrowed(&entry.path),
     }
 }
 

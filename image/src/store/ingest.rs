@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use oci_spec::image::{Descriptor, Digest};
 use sealer_stdx::fs::{At, sync_dir};
 
+use super::overflow::Overflow;
 use super::{Store, remove_if_there};
 use crate::content::Push;
 use crate::digest::Hasher;
@@ -161,7 +162,7 @@ fn publish(file: &File, path: &Path, blob: &Path) -> Result<()> {
 pub struct NewBlob {
     store: Store,
     path: PathBuf,
-    file: File,
+    file: Overflow<File>,
     hasher: Hasher,
     size: u64,
     published: bool,
@@ -174,20 +175,22 @@ impl NewBlob {
         let path = store.ingest_dir().join(name);
         let file = File::create(&path).at(&path)?;
         file.lock().at(&path)?;
+        let file = Overflow::new(file);
         Ok(Self { store: store.clone(), path, file, hasher: Hasher::default(), size: 0, published: false })
     }
 
     /// Puts what was written into the store, and returns its digest and its size in bytes.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// When the store cannot be written; `Full`, with how much did not fit.
     pub fn finish(mut self) -> Result<(Digest, u64)> {
+        let file = self.file.whole(&self.store.root)?;
         let digest = self.hasher.clone().finish();
         let blob = self.store.blob_path(&digest);
         if blob.exists() {
             return Ok((digest, self.size));
         }
-        publish(&self.file, &self.path, &blob)?;
+        publish(file, &self.path, &blob)?;
         self.published = true;
         Ok((digest, self.size))
     }
