@@ -26,7 +26,7 @@ const ALWAYS: [&str; 13] = [
 ];
 
 /// The tools that tests compare with.
-pub(crate) const PEERS: [&str; 11] = [
+pub(crate) const PEERS: [&str; 13] = [
     "age",
     "apache2-utils",
     "buildah",
@@ -34,7 +34,9 @@ pub(crate) const PEERS: [&str; 11] = [
     "etcd-server",
     "golang-go",
     "iptables",
+    "oci-image-tool",
     "openssl",
+    "podman",
     "skopeo",
     "sshpass",
     "umoci",
