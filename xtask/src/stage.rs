@@ -21,7 +21,8 @@ pub(crate) struct Stage {
     programs: PathBuf,
     place: PathBuf,
     transcript: String,
-    janitor: Child,
+    /// None where the folder is to last.
+    janitor: Option<Child>,
 }
 
 impl Stage {
@@ -32,20 +33,27 @@ impl Stage {
 
     /// The same, with other hosts than a sandbox's: `down` is the shell's words that remove them.
     pub(crate) fn set_with(parent: &Path, name: &str, programs: &Path, down: &str) -> Result<Self> {
-        let dir = parent.join(format!("sealer-{name}-{}", std::process::id()));
+        let mut stage =
+            Self::lasting(parent.join(format!("sealer-{name}-{}", std::process::id())), programs)?;
+        let mut janitor = Command::new("sh");
+        janitor.args(["-c", JANITOR]).arg(programs.join("sealer")).arg(&stage.dir).arg(down);
+        enter(&mut janitor, &stage.dir, programs);
+        // What the terminal sends to all of us when a person has seen enough must not end this one.
+        janitor.current_dir("/").process_group(0).stdin(Stdio::piped());
+        let janitor =
+            janitor.spawn().map_err(|source| Failure::Start { command: "sh".to_owned(), source })?;
+        stage.janitor = Some(janitor);
+        Ok(stage)
+    }
+
+    /// The same in a folder of this name, which is there afterwards, and for the next who sets it.
+    pub(crate) fn lasting(dir: PathBuf, programs: &Path) -> Result<Self> {
         for name in ["home", "tmp"] {
             let path = dir.join(name);
             fs::create_dir_all(&path).map_err(Failure::file(&path))?;
         }
         let (place, transcript) = (dir.join("home"), String::new());
-        let mut janitor = Command::new("sh");
-        janitor.args(["-c", JANITOR]).arg(programs.join("sealer")).arg(&dir).arg(down);
-        enter(&mut janitor, &dir, programs);
-        // What the terminal sends to all of us when a person has seen enough must not end this one.
-        janitor.current_dir("/").process_group(0).stdin(Stdio::piped());
-        let janitor =
-            janitor.spawn().map_err(|source| Failure::Start { command: "sh".to_owned(), source })?;
-        Ok(Self { dir, programs: programs.to_owned(), place, transcript, janitor })
+        Ok(Self { dir, programs: programs.to_owned(), place, transcript, janitor: None })
     }
 
     /// The folder that holds all state.
@@ -107,16 +115,18 @@ impl Stage {
 
     /// Leaves everything as it is.
     pub(crate) fn keep(mut self) -> Result<()> {
-        let mut told = self.janitor.stdin.take().expect("nobody has told it anything yet");
-        told.write_all(b"keep").map_err(Failure::file(&self.dir))
+        let told = self.janitor.as_mut().and_then(|janitor| janitor.stdin.take());
+        told.map_or(Ok(()), |mut told| told.write_all(b"keep").map_err(Failure::file(&self.dir)))
     }
 
-    /// Removes everything, and returns what was shown.
+    /// Removes everything that is not to last, and returns what was shown.
     pub(crate) fn clear(mut self) -> Result<String> {
-        drop(self.janitor.stdin.take());
+        let shown = std::mem::take(&mut self.transcript);
+        let Some(mut janitor) = self.janitor.take() else { return Ok(shown) };
+        drop(janitor.stdin.take());
         let command = "the clean-up".to_owned();
-        match self.janitor.wait() {
-            Ok(status) if status.success() => Ok(std::mem::take(&mut self.transcript)),
+        match janitor.wait() {
+            Ok(status) if status.success() => Ok(shown),
             Ok(status) => Err(Failure::Status { command, status }),
             Err(source) => Err(Failure::Start { command, source }),
         }
@@ -131,8 +141,10 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        drop(self.janitor.stdin.take());
-        let _ = self.janitor.wait();
+        if let Some(janitor) = &mut self.janitor {
+            drop(janitor.stdin.take());
+            let _ = janitor.wait();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything is done in a network namespace of its own, so that the bytes on its loopback are those
 //! of the command that is measured, and of nobody else.
 
+mod figures;
 mod registry;
 mod steps;
 mod table;
@@ -16,13 +17,14 @@ use std::process::Command;
 use clap::Args;
 
 use super::measure::measure;
-use super::report;
+use super::{content, report};
 use crate::command::{self, Failure, Result};
 use crate::packages;
 use crate::stage::Stage;
+use figures::{Cost, Rows};
 use registry::Registry;
-use steps::{STEPS, Tool, Way};
-use table::{Cost, Row, Table};
+use steps::{STEPS, Step, Tool, Way};
+use table::Table;
 
 /// How much is measured.
 #[derive(Debug, Args)]
@@ -33,9 +35,16 @@ pub(crate) struct Images {
     /// How often each step is done; the medians are reported
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only the steps whose name holds this, and those that they need
+    /// Only the steps whose name holds this, and those that they need (can be repeated)
     #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    only: Vec<String>,
+    /// Keep files, stores and figures for the next run with this: it goes on from them, and measures only
+    /// what is asked for
+    #[arg(long)]
+    keep: bool,
+    /// A file of 20 GiB too, nearly all of it holes: W5
+    #[arg(long)]
+    huge: bool,
     /// Only sealer, without its peers
     #[arg(long)]
     alone: bool,
@@ -58,46 +67,70 @@ pub(super) fn run(args: &Images) -> Result<()> {
         super::release()?;
         return isolate();
     }
-    let stage = Stage::set(&args.dir, "images", &super::programs()?)?;
+    let stage = match args.keep {
+        true => Stage::lasting(args.dir.join("sealer-bench-images"), &super::programs()?)?,
+        false => Stage::set(&args.dir, "images", &super::programs()?)?,
+    };
     let workloads = workload::make(stage.place(), args.size)?;
     println!("{workloads}");
+    if args.huge {
+        workload::huge(stage.place())?;
+    }
     let registry = Registry::start(&stage)?;
-    let box_dir = stage.place().join("box");
-    fs::create_dir_all(&box_dir).map_err(Failure::file(&box_dir))?;
-    let docker = stage.dir().join("docker");
-    fs::create_dir_all(&docker).map_err(Failure::file(&docker))?;
+    prepare(&stage)?;
+    let kept = stage.place().join("figures.json");
+    let mut rows = Rows::read(&kept)?;
+    let chosen: Vec<&Step> = STEPS.iter().filter(|step| is_chosen(args, &rows, step)).collect();
+    chosen.iter().for_each(|step| rows.forget(step.name));
+    for round in 0..args.rounds {
+        for step in &chosen {
+            // All once; then sealer and whoever was the best beside it.
+            let best = table::best(&rows, step.name).map(|row| row.name.clone());
+            let ways = step.ways.iter().filter(|way| {
+                way.tool == Tool::Sealer || (!args.alone && (round == 0 || best.as_deref() == Some(way.name)))
+            });
+            for way in ways {
+                let cost = cost(&stage, &registry, way)?;
+                println!("{}: {}: {cost}", step.name, way.name);
+                rows.add(step.name, way, cost);
+                rows.write(&kept)?;
+            }
+        }
+    }
+    let text = Table { size: args.size, workloads, rows: &rows }.to_string();
+    println!("\n{text}");
+    shell(&stage, &registry, "umount box/*/overlay 2> /dev/null || true; rm -rf trash", &mut command::run)?;
+    drop(registry);
+    stage.clear()?;
+    if args.write { report::put("images", &text) } else { Ok(()) }
+}
+
+/// Whether a step is to be done: it is asked for, or another one of its workload is that needs it, and it was
+/// never done.
+fn is_chosen(args: &Images, rows: &Rows, step: &Step) -> bool {
+    if step.workload() == "W5" && !args.huge {
+        return false;
+    }
+    let is_asked =
+        |step: &Step| args.only.is_empty() || args.only.iter().any(|text| step.name.contains(text.as_str()));
+    let is_due = || !rows.0.iter().any(|row| row.step == step.name);
+    let is_wanted = || STEPS.iter().any(|other| other.workload() == step.workload() && is_asked(other));
+    is_asked(step) || (step.needed && is_due() && is_wanted())
+}
+
+/// Makes what the scripts and the tools want to be there.
+fn prepare(stage: &Stage) -> Result<()> {
+    let (boxes, docker) = (stage.place().join("box"), stage.dir().join("docker"));
+    for folder in [&boxes, &docker] {
+        fs::create_dir_all(folder).map_err(Failure::file(folder))?;
+    }
     // buildah wants the file to be there.
     for (path, text) in
         [(docker.join("config.json"), "{}"), (stage.place().join("functions"), steps::FUNCTIONS)]
     {
         fs::write(&path, text).map_err(Failure::file(&path))?;
     }
-    let mut rows: Vec<Row> = Vec::new();
-    for round in 0..args.rounds {
-        let chosen = STEPS.iter().filter(|step| {
-            step.needed || args.only.as_ref().is_none_or(|text| step.name.contains(text.as_str()))
-        });
-        for step in chosen {
-            // All once; then sealer and whoever was the best beside it.
-            let best = table::best(&rows, step.name);
-            let ways = step.ways.iter().filter(|way| {
-                way.tool == Tool::Sealer || (!args.alone && (round == 0 || best == Some(way.name)))
-            });
-            for way in ways {
-                let cost = cost(&stage, &registry, way)?;
-                println!("{}: {}: {cost}", step.name, way.name);
-                table::add(&mut rows, step.name, way, cost);
-            }
-        }
-    }
-    let text = Table { size: args.size, rounds: args.rounds, workloads, rows }.to_string();
-    println!("\n{text}");
-    shell(&stage, &registry, "umount box/*/overlay 2> /dev/null || true", &mut |command| {
-        command::run(command)
-    })?;
-    drop(registry);
-    stage.clear()?;
-    if args.write { report::put("images", &text) } else { Ok(()) }
+    Ok(())
 }
 
 /// Goes on as the same command in a network namespace that holds nothing but a loopback.
@@ -112,18 +145,20 @@ fn isolate() -> Result<()> {
 
 /// Does a step by one tool, and measures it.
 fn cost(stage: &Stage, registry: &Registry, way: &Way) -> Result<Cost> {
-    shell(stage, registry, way.prepare, &mut |command| command::run(command))?;
+    shell(stage, registry, way.prepare, &mut command::run)?;
     let mut measured = None;
     shell(stage, registry, way.run, &mut |command| {
         measured = Some(measure(command, &["lo".to_owned()])?);
         Ok(())
     })?;
     let measured = measured.expect("the command was measured");
-    let disk = match way.disk {
-        "" => None,
-        folder => Some(disk(&stage.place().join("box").join(folder))?),
+    let folder = stage.place().join("box").join(way.disk);
+    let (taken, blobs) = match way.disk {
+        "" => (0, 0),
+        _ if folder.join("rootfs").exists() => (disk(&folder)?, 0),
+        _ => (disk(&folder)?, blobs(&folder.join("images/blobs/sha256"))),
     };
-    Ok(Cost { measured, disk })
+    Ok(Cost::new(measured, taken, blobs))
 }
 
 /// Runs a script in the folder that holds the workloads (`w1`, `w2`, `w3`) and all stores (`box`).
@@ -148,4 +183,11 @@ fn disk(folder: &Path) -> Result<u64> {
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let bytes = text.split_whitespace().next().and_then(|number| number.parse().ok());
     bytes.ok_or_else(|| Failure::wrong(format!("`du` says `{text}`")))
+}
+
+/// The sizes of a layout's blobs together; nothing where there is none.
+fn blobs(folder: &Path) -> u64 {
+    let mut files = Vec::new();
+    content::list(folder, &mut files);
+    files.iter().map(|(_, size)| size).sum()
 }

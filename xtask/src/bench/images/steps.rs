@@ -7,6 +7,19 @@ pub(super) enum Tool {
     Peer,
 }
 
+/// What a step may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Goal {
+    /// So many times the processor time of a peer; where none is named, of the best.
+    Cpu(f64, Option<&'static str>),
+    /// So many seconds of processor.
+    CpuSeconds(f64),
+    /// So many seconds from beginning to end.
+    Wall(f64),
+    /// So many bytes over the wire, one way.
+    Sent(u64),
+}
+
 /// One tool's way to do a step.
 #[derive(Debug)]
 pub(super) struct Way {
@@ -25,7 +38,17 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     /// Whether later steps need what it makes.
     pub(super) needed: bool,
+    /// What sealer's first way is to keep to.
+    pub(super) goals: &'static [Goal],
     pub(super) ways: &'static [Way],
+}
+
+impl Step {
+    /// What it works on, as its name says: `W2`.
+    pub(super) fn workload(&self) -> &'static str {
+        let word = self.name.split_once('W').map_or("", |(before, _)| &self.name[before.len()..]);
+        word.get(..2).unwrap_or(word)
+    }
 }
 
 /// What the scripts have in common.
@@ -59,6 +82,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "build W2 cold",
         needed: true,
+        goals: &[Goal::Cpu(0.5, Some("umoci insert"))],
         ways: &[
             way(Sealer, "sealer build", "anew sealer", "s sealer build -t $REG/w2:v1 w2", "sealer"),
             way(
@@ -87,6 +111,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "rebuild W2, nothing changed",
         needed: false,
+        goals: &[Goal::CpuSeconds(1.0), Goal::Cpu(0.03, Some("buildah build"))],
         ways: &[
             way(
                 Sealer,
@@ -107,6 +132,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "push W2 cold",
         needed: true,
+        goals: &[Goal::Cpu(1.1, None)],
         ways: &[
             way(Peer, "buildah push", "emptied", "b buildah push -q --tls-verify=false $REG/b2:v1", ""),
             way(
@@ -122,6 +148,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "push W2, all there",
         needed: false,
+        goals: &[Goal::Wall(0.1)],
         ways: &[
             way(Sealer, "sealer push", "", "s sealer push $REG/w2:v1", ""),
             way(
@@ -136,6 +163,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "pull W2 cold, as blobs",
         needed: true,
+        goals: &[Goal::Cpu(1.1, None)],
         ways: &[
             way(Sealer, "sealer pull", "anew pulled", "s pulled pull $REG/w2:v1", "pulled"),
             way(
@@ -150,6 +178,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "pull W2, all there",
         needed: false,
+        goals: &[Goal::Wall(0.1)],
         ways: &[
             way(Sealer, "sealer pull", "", "s pulled pull $REG/w2:v1", ""),
             way(
@@ -164,6 +193,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "pull W2 cold, unpacked",
         needed: false,
+        goals: &[Goal::Cpu(0.3, Some("buildah pull"))],
         ways: &[
             way(
                 Sealer,
@@ -184,6 +214,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "rebuild W2, last file changed, and push",
         needed: false,
+        goals: &[Goal::CpuSeconds(1.5), Goal::Sent(100_000)],
         ways: &[
             way(
                 Sealer,
@@ -206,6 +237,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "pull W2, all but one there",
         needed: false,
+        goals: &[Goal::Wall(0.1)],
         ways: &[
             way(Sealer, "sealer pull", "", "s pulled pull $REG/w2:v2", ""),
             way(
@@ -220,6 +252,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "save W2",
         needed: true,
+        goals: &[Goal::Cpu(2.0, Some("tar, of the layout"))],
         ways: &[
             way(
                 Sealer,
@@ -247,6 +280,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "load W2",
         needed: false,
+        goals: &[Goal::Cpu(0.6, Some("skopeo copy, from an oci-archive"))],
         ways: &[
             way(Sealer, "sealer load", "anew loaded", "s loaded load -i box/saved/w2.tar", "loaded"),
             way(
@@ -261,6 +295,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "build W1 cold",
         needed: true,
+        goals: &[],
         ways: &[
             way(Sealer, "sealer build", "anew sealer1", "s sealer1 build -t $REG/w1:v1 w1", "sealer1"),
             way(Peer, "umoci insert", "anew umoci", "u w1/large", "umoci"),
@@ -269,6 +304,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "push W1 cold",
         needed: true,
+        goals: &[Goal::Cpu(1.1, None)],
         ways: &[
             way(
                 Peer,
@@ -283,6 +319,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "pull W1 cold, as blobs",
         needed: false,
+        goals: &[Goal::Cpu(1.1, None)],
         ways: &[
             way(Sealer, "sealer pull", "anew pulled1", "s pulled1 pull $REG/w1:v1", "pulled1"),
             way(
@@ -297,6 +334,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "build W3 cold",
         needed: true,
+        goals: &[Goal::Cpu(0.5, Some("umoci insert"))],
         ways: &[
             way(Sealer, "sealer build", "anew sealer3", "s sealer3 build -t $REG/w3:v1 w3", "sealer3"),
             way(Peer, "umoci insert", "anew umoci", "u w3/files", "umoci"),
@@ -312,6 +350,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "push W3 cold",
         needed: true,
+        goals: &[Goal::Cpu(1.1, None)],
         ways: &[
             way(
                 Peer,
@@ -326,6 +365,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "pull W3 cold, unpacked",
         needed: false,
+        goals: &[Goal::Cpu(0.4, Some("umoci unpack, nothing pulled"))],
         ways: &[
             way(
                 Sealer,
@@ -349,5 +389,41 @@ pub(super) const STEPS: &[Step] = &[
                 "buildah-pulled",
             ),
         ],
+    },
+    Step {
+        name: "build W5, 20 GiB",
+        needed: true,
+        goals: &[],
+        ways: &[way(Sealer, "sealer build", "anew sealer5", "s sealer5 build -t $REG/w5:v1 w5", "sealer5")],
+    },
+    Step {
+        name: "push W5, 20 GiB",
+        needed: true,
+        goals: &[],
+        ways: &[way(Sealer, "sealer push", "emptied", "s sealer5 push $REG/w5:v1", "")],
+    },
+    Step {
+        name: "pull W5, 20 GiB, unpacked",
+        needed: false,
+        goals: &[],
+        ways: &[way(
+            Sealer,
+            "sealer pull, sealer mount",
+            "anew pulled5",
+            "s pulled5 pull $REG/w5:v1; s pulled5 mount $REG/w5:v1",
+            "pulled5",
+        )],
+    },
+    Step {
+        name: "save and load W5, 20 GiB",
+        needed: false,
+        goals: &[],
+        ways: &[way(
+            Sealer,
+            "sealer save, sealer load",
+            "anew loaded5; rm -rf box/saved5; mkdir box/saved5",
+            "s sealer5 save -o box/saved5/w5.tar $REG/w5:v1; s loaded5 load -i box/saved5/w5.tar",
+            "loaded5",
+        )],
     },
 ];

@@ -2,44 +2,31 @@
 
 use std::fmt;
 
-use super::steps::{Tool, Way};
+use super::figures::{Cost, Row, Rows, median};
+use super::steps::{Goal, STEPS, Step, Tool};
 use super::workload::Workloads;
-use crate::bench::measure::Measured;
 use crate::bench::report::machine;
 
-/// What a step cost.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cost {
-    pub(super) measured: Measured,
-    /// What the store holds afterwards, in bytes on disk.
-    pub(super) disk: Option<u64>,
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.measured)?;
-        match self.disk {
-            Some(disk) => write!(f, ", disk {} MB", disk / 1_000_000),
-            None => Ok(()),
-        }
-    }
-}
-
-/// One tool's costs of a step, a round each.
-pub(super) struct Row {
-    step: &'static str,
-    name: &'static str,
-    tool: Tool,
-    costs: Vec<Cost>,
-}
+/// The memory that no step of sealer may take more of, in MiB.
+const MEMORY: f64 = 64.0;
+/// A store is no larger than its blobs, times this.
+const DISK: f64 = 1.05;
 
 impl Row {
     fn cpu(&self) -> f64 {
-        median(self.costs.iter().map(|cost| cost.measured.cpu.as_secs_f64()))
+        median(self.costs.iter().map(|cost| cost.cpu))
     }
 
     fn wall(&self) -> f64 {
-        median(self.costs.iter().map(|cost| cost.measured.wall.as_secs_f64()))
+        median(self.costs.iter().map(|cost| cost.wall))
+    }
+
+    fn memory(&self) -> f64 {
+        self.most(|cost| cost.memory) as f64 / f64::from(1 << 20)
+    }
+
+    fn sent(&self) -> u64 {
+        self.most(|cost| cost.sent)
     }
 
     fn most(&self, of: impl Fn(&Cost) -> u64) -> u64 {
@@ -47,68 +34,101 @@ impl Row {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-/// Notes a cost.
-pub(super) fn add(rows: &mut Vec<Row>, step: &'static str, way: &Way, cost: Cost) {
-    match rows.iter_mut().find(|row| row.step == step && row.name == way.name) {
-        Some(row) => row.costs.push(cost),
-        None => rows.push(Row { step, name: way.name, tool: way.tool, costs: vec![cost] }),
-    }
-}
-
 /// The peer that did a step with the least processor time so far.
-pub(super) fn best(rows: &[Row], step: &str) -> Option<&'static str> {
-    let peers = rows.iter().filter(|row| row.step == step && row.tool == Tool::Peer);
-    peers.min_by(|a, b| a.cpu().total_cmp(&b.cpu())).map(|row| row.name)
+pub(super) fn best<'a>(rows: &'a Rows, step: &str) -> Option<&'a Row> {
+    let peers = rows.0.iter().filter(|row| row.step == step && row.tool() == Tool::Peer);
+    peers.min_by(|a, b| a.cpu().total_cmp(&b.cpu()))
 }
 
 /// All that was measured.
-pub(super) struct Table {
+pub(super) struct Table<'a> {
     pub(super) size: u64,
-    pub(super) rounds: usize,
     pub(super) workloads: Workloads,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: &'a Rows,
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (size, rounds) = (self.size >> 20, self.rounds);
-        writeln!(f, "`cargo xtask bench images --size {size}M --rounds {rounds}`; {}.\n", machine())?;
+        let size = self.size >> 20;
+        writeln!(f, "`cargo xtask bench images --size {size}M`; {}.\n", machine())?;
         writeln!(f, "{}\n", self.workloads)?;
         writeln!(
             f,
-            "| step | by | processor s | × best peer | wall s | peak memory MB | on the wire MB | disk MB |"
+            "| step | by | rounds | processor s | × best peer | wall s | peak memory MiB | on the wire MB | \
+             disk MB | goals |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
-        let mut last = "";
-        for row in &self.rows {
-            let step = if row.step == last { "" } else { row.step };
-            last = row.step;
-            let peers = self.rows.iter().filter(|other| other.step == row.step && other.tool == Tool::Peer);
-            let best = peers.map(Row::cpu).min_by(f64::total_cmp);
-            let ratio = match (row.tool, best) {
-                (Tool::Sealer, Some(best)) => format!("**{:.2}**", row.cpu() / best.max(0.01)),
-                _ => String::new(),
-            };
-            let disk = match row.costs.first().and_then(|cost| cost.disk) {
-                Some(_) => (row.most(|cost| cost.disk.unwrap_or_default()) / 1_000_000).to_string(),
-                None => String::new(),
-            };
-            writeln!(
-                f,
-                "| {step} | `{}` | {:.2} | {ratio} | {:.2} | {} | {:.1} | {disk} |",
-                row.name,
-                row.cpu(),
-                row.wall(),
-                row.most(|cost| cost.measured.memory) / 1_000_000,
-                row.most(|cost| cost.measured.sent) as f64 / 1e6,
-            )?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
+        for step in STEPS {
+            let mut name = step.name;
+            for row in step.ways.iter().filter_map(|way| self.rows.find(step.name, way.name)) {
+                self.line(f, step, name, row)?;
+                name = "";
+            }
         }
         Ok(())
     }
+}
+
+impl Table<'_> {
+    fn line(&self, f: &mut fmt::Formatter<'_>, step: &Step, name: &str, row: &Row) -> fmt::Result {
+        let sealer = row.tool() == Tool::Sealer;
+        let ratio = match best(self.rows, step.name) {
+            Some(best) if sealer => format!("{:.2}", row.cpu() / best.cpu().max(0.01)),
+            _ => String::new(),
+        };
+        let disk = match row.most(|cost| cost.disk) {
+            0 => String::new(),
+            disk => (disk / 1_000_000).to_string(),
+        };
+        let goals = if sealer { self.goals(step, row) } else { String::new() };
+        writeln!(
+            f,
+            "| {name} | `{}` | {} | {:.2} | {ratio} | {:.2} | {:.0} | {:.1} | {disk} | {goals} |",
+            row.name,
+            row.costs.len(),
+            row.cpu(),
+            row.wall(),
+            row.memory(),
+            row.sent() as f64 / 1e6,
+        )
+    }
+
+    /// What a row is to keep to, and whether it does.
+    fn goals(&self, step: &Step, row: &Row) -> String {
+        let first =
+            step.ways.iter().find(|way| way.tool == Tool::Sealer).is_some_and(|way| way.name == row.name);
+        let mut told: Vec<String> =
+            step.goals.iter().filter(|_| first).filter_map(|goal| self.goal(step, row, *goal)).collect();
+        told.push(said(row.memory() <= MEMORY, &format!("memory {:.0} ≤ {MEMORY:.0} MiB", row.memory())));
+        let times = row.most(|cost| cost.disk) as f64 / row.most(|cost| cost.blobs).max(1) as f64;
+        if row.most(|cost| cost.blobs) > 0 {
+            told.push(said(times <= DISK, &format!("disk {times:.2} ≤ {DISK} × the blobs")));
+        }
+        told.join("; ")
+    }
+
+    fn goal(&self, step: &Step, row: &Row, goal: Goal) -> Option<String> {
+        Some(match goal {
+            Goal::Cpu(most, peer) => {
+                let other = match peer {
+                    Some(peer) => self.rows.find(step.name, peer)?,
+                    None => best(self.rows, step.name)?,
+                };
+                let times = row.cpu() / other.cpu().max(0.01);
+                said(times <= most, &format!("processor {times:.2} ≤ {most} × `{}`", other.name))
+            }
+            Goal::CpuSeconds(most) => {
+                said(row.cpu() <= most, &format!("processor {:.2} ≤ {most} s", row.cpu()))
+            }
+            Goal::Wall(most) => said(row.wall() <= most, &format!("wall {:.2} ≤ {most} s", row.wall())),
+            Goal::Sent(most) => {
+                let (sent, most) = (row.sent() as f64 / 1e6, most as f64 / 1e6);
+                said(sent <= most, &format!("wire {sent:.2} ≤ {most} MB"))
+            }
+        })
+    }
+}
+
+fn said(met: bool, goal: &str) -> String {
+    if met { format!("{goal}: met") } else { format!("{goal}: **missed**") }
 }

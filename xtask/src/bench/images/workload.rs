@@ -37,8 +37,29 @@ impl fmt::Display for Workloads {
     }
 }
 
-/// Makes the folders `w1`, `w2` and `w3`, each with a Kubefile and a Dockerfile that do the same.
+/// Makes the folders `w1`, `w2` and `w3`, each with a Kubefile and a Dockerfile that do the same, unless
+/// they are there.
 pub(super) fn make(place: &Path, size: u64) -> Result<Workloads> {
+    let made = place.join("workloads");
+    let figures = fs::read_to_string(&made).unwrap_or_default();
+    let figures: Vec<u64> = figures.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    if let [large, real_files, real, small_files, small] = figures[..]
+        && large == size
+    {
+        let content = |files, bytes| Content { files, bytes };
+        return Ok(Workloads {
+            large,
+            real: content(usize::try_from(real_files).unwrap_or_default(), real),
+            small: content(usize::try_from(small_files).unwrap_or_default(), small),
+        });
+    }
+    let Workloads { large, real, small } = make_anew(place, size)?;
+    let figures = format!("{large} {} {} {} {}\n", real.files, real.bytes, small.files, small.bytes);
+    fs::write(&made, figures).map_err(Failure::file(&made))?;
+    Ok(Workloads { large, real, small })
+}
+
+fn make_anew(place: &Path, size: u64) -> Result<Workloads> {
     let folder = |name: &str| -> Result<std::path::PathBuf> {
         let path = place.join(name);
         fs::create_dir_all(&path).map_err(Failure::file(&path))?;
@@ -59,6 +80,21 @@ pub(super) fn make(place: &Path, size: u64) -> Result<Workloads> {
     let small = pieces(&w2.join("texts"), &folder("w3/files")?, size / BYTES_PER_SMALL_FILE)?;
     recipes(&w3, &["files"])?;
     Ok(Workloads { large: size, real, small })
+}
+
+/// How large W5 is, in bytes, and how much of it is no hole.
+const HUGE: u64 = 20 << 30;
+const HELD: u64 = 64 << 20;
+
+/// Makes the folder `w5`: one file of 20 GiB, and bytes that nothing compresses at its beginning.
+pub(super) fn huge(place: &Path) -> Result<()> {
+    let folder = place.join("w5");
+    fs::create_dir_all(&folder).map_err(Failure::file(&folder))?;
+    let path = folder.join("huge");
+    noise(&path, HELD)?;
+    let file = File::options().write(true).open(&path).map_err(Failure::file(&path))?;
+    file.set_len(HUGE).map_err(Failure::file(&path))?;
+    recipes(&folder, &["huge"])
 }
 
 fn recipes(context: &Path, sources: &[&str]) -> Result<()> {
