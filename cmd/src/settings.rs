@@ -1,5 +1,7 @@
 //! What is meant: arguments, environment and defaults put together. The only reader of the environment.
 
+mod registries;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -65,13 +67,21 @@ impl Settings {
         for file in &args.ca_file {
             given::there("--ca-file", file)?;
         }
-        Ok(Registry::new(RegistrySettings {
+        let only = args.registries_conf.clone().or_else(|| variable_path("CONTAINERS_REGISTRIES_CONF"));
+        let mirrors = registries::mirrors(only.as_deref(), self.home.as_deref())?;
+        let mut insecure = args.insecure_registry.clone();
+        insecure.extend(mirrors.insecure().map(str::to_owned));
+        let mut settings = RegistrySettings {
             auth_file: Some(self.auth_file.clone()),
             ca_files: args.ca_file.clone(),
-            insecure: args.insecure_registry.clone(),
+            cert_dirs: args.cert_dir.clone(),
+            insecure,
+            mirrors,
             plain_http: args.plain_http.clone(),
             ..RegistrySettings::default()
-        }))
+        };
+        settings.certs_dirs.extend(self.home.as_ref().map(|home| home.join(".config/containers/certs.d")));
+        Ok(Registry::new(settings))
     }
 
     /// The user's own way to reach hosts: `~/.ssh/config` and what it includes.
@@ -126,6 +136,10 @@ pub(crate) fn words() -> Vec<OsString> {
 /// Returns an environment variable that the user named.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
+}
+
+fn variable_path(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn is_set(name: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Copying content between two places: pull, push, save and load are this one function.
 
+mod referrers;
+
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +18,8 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::registry::{Registry, RegistryError, Repository, is_manifest};
 use crate::store::Store;
+
+pub use referrers::{pull_referrers, push_referrers};
 
 /// Copies content and all that it refers to, as far as the destination lacks it: children before
 /// parents, `parallel` blobs at once.
@@ -231,10 +235,37 @@ pub fn pull(
     reference: &Reference,
     platform: &Platform,
 ) -> Result<Descriptor> {
+    pull_wanted(task, store, registry, reference, &Wanted::For(platform.clone()))
+}
+
+/// What of an index is brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The image for one platform.
+    For(Platform),
+    /// All that it refers to; the index itself gets the name.
+    All,
+}
+
+/// The same as [`pull`], for one platform or all.
+///
+/// # Errors
+/// As [`pull`].
+pub fn pull_wanted(
+    task: &Task,
+    store: &Store,
+    registry: &Registry,
+    reference: &Reference,
+    wanted: &Wanted,
+) -> Result<Descriptor> {
     let task = task.child("pull", reference.familiar(), None)?;
     let repository = registry.repository(&task, reference);
     let source = Nearest { store, remote: &repository };
-    let image = choose(&source, &repository.resolve()?, platform)?;
+    let named = repository.resolve()?;
+    let image = match wanted {
+        Wanted::For(platform) => choose(&source, &named, platform)?,
+        Wanted::All => named,
+    };
     let mut graph = Graph::default();
     graph.read(&source, &image)?;
     store.check_room(&graph.blobs)?;

@@ -12,6 +12,12 @@ pub(crate) struct RegistryArgs {
     /// Trust the certificates in this file too (can be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Vec<PathBuf>,
+    /// Trust the `*.crt` in this folder, show a registry its `*.cert` with its `*.key` (can be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cert_dir: Vec<PathBuf>,
+    /// Mirrors and other places of images [default: `~/.config/containers/registries.conf` or that in /etc]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registries_conf: Option<PathBuf>,
     /// Do not check the certificate of this registry (can be repeated)
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) insecure_registry: Vec<String>,
@@ -181,8 +187,14 @@ pub(crate) struct PullArgs {
     /// The image
     pub(crate) image: Reference,
     /// Which of its platforms to fetch [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
+    #[arg(long, value_name = "OS/ARCH", conflicts_with = "all_platforms")]
     pub(crate) platform: Option<Platform>,
+    /// Fetch the images for all platforms
+    #[arg(long)]
+    pub(crate) all_platforms: bool,
+    /// Fetch what refers to the image too: signatures, inventories
+    #[arg(long)]
+    pub(crate) referrers: bool,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }
@@ -193,6 +205,9 @@ pub(crate) struct PullArgs {
 pub(crate) struct PushArgs {
     /// The image; its name says where it goes
     pub(crate) image: Reference,
+    /// Send what refers to the image too: signatures, inventories
+    #[arg(long)]
+    pub(crate) referrers: bool,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }

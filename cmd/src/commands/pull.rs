@@ -2,16 +2,26 @@
 
 use std::process::ExitCode;
 
+use sealer_image::attached;
+use sealer_image::transfer::{self, Wanted};
+
 use super::image_result;
 use crate::cli::PullArgs;
 use crate::failure::Failure;
 use crate::settings::{Settings, platform};
-use crate::trust;
 
 pub(super) fn run(args: &PullArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let (store, registry) = (settings.store()?, settings.registry(&args.registry)?);
-    let platform = platform(args.platform.clone());
-    let descriptor = trust::pull(settings.task(), &store, &registry, &args.image, &platform)
-        .map_err(|error| Failure::from(error).doing(format!("cannot pull `{}`", args.image.familiar())))?;
+    let wanted = match args.all_platforms {
+        true => Wanted::All,
+        false => Wanted::For(platform(args.platform.clone())),
+    };
+    let failed = |error| Failure::from(error).doing(format!("cannot pull `{}`", args.image.familiar()));
+    let task = settings.task();
+    let descriptor = transfer::pull_wanted(task, &store, &registry, &args.image, &wanted).map_err(failed)?;
+    attached::pull(task, &store, &registry, &args.image, descriptor.digest()).map_err(failed)?;
+    if args.referrers {
+        transfer::pull_referrers(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
+    }
     image_result(settings, "pulled", &args.image, &descriptor)
 }

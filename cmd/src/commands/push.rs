@@ -11,11 +11,12 @@ use crate::settings::Settings;
 
 pub(super) fn run(args: &PushArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let (store, registry) = (settings.store()?, settings.registry(&args.registry)?);
-    let pushed = transfer::push(settings.task(), &store, &registry, &args.image).and_then(|image| {
-        attached::push(settings.task(), &store, &registry, &args.image, image.digest())?;
-        Ok(image)
-    });
-    let descriptor = pushed
-        .map_err(|error| Failure::from(error).doing(format!("cannot push `{}`", args.image.familiar())))?;
+    let failed = |error| Failure::from(error).doing(format!("cannot push `{}`", args.image.familiar()));
+    let task = settings.task();
+    let descriptor = transfer::push(task, &store, &registry, &args.image).map_err(failed)?;
+    attached::push(task, &store, &registry, &args.image, descriptor.digest()).map_err(failed)?;
+    if args.referrers {
+        transfer::push_referrers(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
+    }
     image_result(settings, "pushed", &args.image, &descriptor)
 }

@@ -69,6 +69,13 @@ fn of_registry(error: &RegistryError) -> Failure {
         RegistryError::Certificate { target, .. } => failure
             .hint("`--ca-file FILE` trusts the authority that signed it")
             .hint(format!("`--insecure-registry {}` goes on without checking it", target.registry())),
+        RegistryError::ClientCertificate { target, .. } => failure.hint(format!(
+            "`--cert-dir DIR`, or `/etc/containers/certs.d/{}`, with `client.cert` and `client.key`",
+            target.registry()
+        )),
+        RegistryError::Blocked { .. } => {
+            failure.hint("`--registries-conf FILE`, or CONTAINERS_REGISTRIES_CONF, reads another one")
+        }
         RegistryError::PlainHttp { target } => {
             failure.hint(format!("`--plain-http {}` speaks it, with no secrecy", target.registry()))
         }

@@ -145,3 +145,88 @@ fn a_layer_that_breaks_off_goes_on_from_its_byte() {
     proxy.inject(Fault::on("GET", "/blobs/", Action::CutResponse { after: 20 }));
     User::new().ok(&["pull", &name]);
 }
+
+#[test]
+fn a_pull_comes_from_the_mirror_that_registries_conf_names() {
+    let (registry, name) = with_demo();
+    let user = User::new();
+    let conf = format!(
+        "[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"{}\"\n",
+        registry.address()
+    );
+    user.write("mirrors.conf", conf);
+    let short = name.split_once('/').unwrap().1.to_owned();
+    user.write(
+        "home/.config/containers/registries.conf",
+        "[[registry]]\nlocation = \"docker.io\"\nblocked = true\n",
+    );
+    user.refused(
+        &["pull", &short],
+        4,
+        &format!(
+            "error: cannot pull `{short}`\n  caused by: `docker.io/library/{short}` is blocked by registries.conf\n\
+             hint: `--registries-conf FILE`, or CONTAINERS_REGISTRIES_CONF, reads another one\n"
+        ),
+    );
+    // The mirror has it under the name that Docker Hub would.
+    let whole = format!("{}/library/{short}", registry.address());
+    let other = User::new();
+    build(&other, &whole);
+    other.ok(&["push", &whole]);
+    user.ok(&["pull", "--registries-conf", "mirrors.conf", &short]);
+    assert_eq!(user.images(), [short]);
+}
+
+#[test]
+fn two_processes_that_pull_one_image_fetch_it_once() {
+    let registry = Registry::start(RegistryOptions::default());
+    let user = User::new();
+    let proxy = Proxy::start(&registry.address());
+    let name = format!("{}/demo:v1", proxy.address());
+    let noise: Vec<u8> = (0..400_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    user.write("context/noise", noise);
+    user.write("context/Kubefile", "FROM scratch\nCOPY noise .\n");
+    user.ok(&["build", "-t", &name, "context"]);
+    user.ok(&["push", &name]);
+    proxy.forget();
+    // Slow enough that both are at it.
+    proxy.inject(Fault::on("GET", "/blobs/", Action::Slow { per_second: 2 << 20 }).always());
+    let other = User::new();
+    let pulls: Vec<_> = (0..2).map(|_| other.command(&["-q", "pull", &name]).spawn().unwrap()).collect();
+    for mut pull in pulls {
+        assert!(pull.wait().unwrap().success());
+    }
+    let held = user.data(&["inspect", &name])["layers"][0]["sizeBytes"].as_u64().unwrap();
+    let received: u64 = proxy.seen_on("GET", "/blobs/").iter().map(|seen| seen.received).sum();
+    assert!((held..held + 4000).contains(&received), "{received} of {held}");
+}
+
+#[test]
+fn an_index_is_pulled_for_one_platform_or_whole() {
+    let registry = Registry::start(RegistryOptions::default());
+    let user = User::new();
+    user.write("context/Kubefile", "FROM scratch\nCOPY note.txt .\n");
+    user.write("context/note.txt", "a note\n");
+    for platform in ["linux/amd64", "linux/arm64"] {
+        let name = format!("one:{}", platform.split_once('/').unwrap().1);
+        user.ok(&["build", "--platform", platform, "-t", &name, "context"]);
+    }
+    let name = format!("{}/many:v1", registry.address());
+    user.ok(&["manifest", "create", &name, "one:amd64", "one:arm64"]);
+    user.ok(&["push", &name]);
+    let (one, all) = (User::new(), User::new());
+    one.ok(&["pull", "--platform", "linux/arm64", &name]);
+    assert_eq!(
+        one.data(&["inspect", "--platform", "linux/arm64", &name])["platform"]["architecture"],
+        "arm64"
+    );
+    all.ok(&["pull", "--all-platforms", &name]);
+    let held = all.data(&["manifest", "inspect", &name]);
+    let platforms: Vec<_> = held.as_array().unwrap().iter().map(|one| one["platform"].clone()).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
+    for architecture in ["amd64", "arm64"] {
+        let platform = format!("linux/{architecture}");
+        let seen = all.data(&["inspect", "--platform", &platform, &name]);
+        assert_eq!(seen["platform"]["architecture"], architecture);
+    }
+}

@@ -94,6 +94,14 @@ pub enum RegistryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The registry wants a certificate of ours, or another one.
+    #[error("registry `{}` does not take our certificate: {reason}", target.registry())]
+    ClientCertificate {
+        /// What was asked for.
+        target: Target,
+        /// What it says of it.
+        reason: &'static str,
+    },
     /// The registry speaks plain HTTP where we speak HTTPS.
     #[error("registry `{}` speaks plain HTTP, not HTTPS", target.registry())]
     PlainHttp {
@@ -175,6 +183,20 @@ pub enum RegistryError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A `registries.conf` that cannot be meant.
+    #[error("{}: {reason}", path.display())]
+    Conf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the line.
+        reason: String,
+    },
+    /// `registries.conf` says that nothing is to be had from there.
+    #[error("{target} is blocked by registries.conf")]
+    Blocked {
+        /// What was asked for.
+        target: Target,
     },
     /// A file of credentials that is none.
     #[error("{}: {reason}", path.display())]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oci_distribution::errors::{OciEnvelope, OciErrorCode};
 use reqwest::blocking::Response;
 use reqwest::header::RETRY_AFTER;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use crate::registry::error::{RegistryError, Target, Unreachable};
 
@@ -30,6 +30,11 @@ pub(crate) fn of_request(error: reqwest::Error, target: &Target) -> (RegistryErr
             rustls::Error::InvalidCertificate(reason) => {
                 return (RegistryError::Certificate { target, reason: certificate(reason) }, Hope::None);
             }
+            rustls::Error::AlertReceived(alert) => {
+                if let Some(reason) = of_ours(*alert) {
+                    return (RegistryError::ClientCertificate { target, reason }, Hope::None);
+                }
+            }
             rustls::Error::InvalidMessage(_) => return (RegistryError::PlainHttp { target }, Hope::None),
             _ => {}
         }
@@ -49,6 +54,20 @@ pub(crate) fn of_request(error: reqwest::Error, target: &Target) -> (RegistryErr
     };
     // The URL can hold a token that a redirect has put there.
     (RegistryError::Unreachable { target, why, source: Box::new(error.without_url()) }, hope)
+}
+
+/// What a registry says of the certificate that we show, or do not.
+fn of_ours(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::CertificateRequired => "it wants one, and there is none",
+        AlertDescription::UnknownCA => "it is signed by an authority that the registry does not know",
+        AlertDescription::CertificateExpired => "it has expired",
+        AlertDescription::CertificateRevoked => "it has been revoked",
+        AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnsupportedCertificate => "it refuses it",
+        _ => return None,
+    })
 }
 
 /// Finds a cause of a certain type, also where `io::Error` wraps it.

@@ -1,6 +1,7 @@
 //! Reading from a registry: a blob goes on from the byte where its connection broke.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use oci_spec::image::Descriptor;
 use reqwest::StatusCode;
@@ -15,25 +16,38 @@ use crate::registry::http::{Failed, Patience};
 
 /// A blob on its way from a registry.
 pub(crate) struct BlobReader<'a> {
-    repository: &'a Repository<'a>,
+    repository: Repository<'a>,
     content: Descriptor,
     /// How far we are, from the blob's start.
     at: u64,
     /// Where the blob ends according to the answer that is being read.
     end: u64,
+    /// Where the part ends that is asked for; none where it is all.
+    until: Option<u64>,
     response: Option<Response>,
     patience: Patience,
 }
 
 impl<'a> BlobReader<'a> {
     /// Asks for a blob from its byte `from` on.
-    pub(crate) fn open(repository: &'a Repository<'a>, content: &Descriptor, from: u64) -> Result<Self> {
+    pub(crate) fn open(repository: &Repository<'a>, content: &Descriptor, from: u64) -> Result<Self> {
         let patience = Patience::new(repository.registry.shared.settings.retry);
         let (content, end) = (content.clone(), content.size());
-        let mut reader = Self { repository, content, at: from, end, response: None, patience };
+        let repository = repository.clone();
+        let mut reader = Self { repository, content, at: from, end, until: None, response: None, patience };
         if from < end || end == 0 {
             reader.connect()?;
         }
+        Ok(reader)
+    }
+
+    /// Asks for a part of a blob. A registry that does not know parts is a failure.
+    pub(crate) fn part(repository: &Repository<'a>, content: &Descriptor, part: Range<u64>) -> Result<Self> {
+        let patience = Patience::new(repository.registry.shared.settings.retry);
+        let (content, at, end, until) = (content.clone(), part.start, part.end, Some(part.end));
+        let repository = repository.clone();
+        let mut reader = Self { repository, content, at, end, until, response: None, patience };
+        reader.connect()?;
         Ok(reader)
     }
 
@@ -60,14 +74,23 @@ impl<'a> BlobReader<'a> {
         let caller = self.repository.pulling()?;
         let url = self.repository.url(&caller, &format!("blobs/{}", self.content.digest()));
         let at = self.at;
-        let mut response = caller.attempt(&url, &|client, url| match at {
-            0 => client.get(url),
-            _ => client.get(url).header(RANGE, format!("bytes={at}-")),
+        let range = match self.until {
+            Some(until) => Some(format!("bytes={at}-{}", until - 1)),
+            None => (at > 0).then(|| format!("bytes={at}-")),
+        };
+        let mut response = caller.attempt(&url, &|client, url| match &range {
+            Some(range) => client.get(url).header(RANGE, range),
+            None => client.get(url),
         })?;
         let left = response.content_length();
         match response.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&response, at) => {
-                self.end = left.map_or(self.content.size(), |left| at + left);
+                let end = left.map_or(self.content.size(), |left| at + left);
+                self.end = end.min(self.until.unwrap_or(u64::MAX));
+            }
+            StatusCode::OK if self.until.is_some() => {
+                let detail = "it sends all of a blob where a part is asked for".to_owned();
+                return Err(RegistryError::Protocol { target: caller.target, detail }.into());
             }
             // The registry does not know ranges: what we have is read past.
             StatusCode::OK => {

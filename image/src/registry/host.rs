@@ -1,17 +1,20 @@
 //! One registry: its URL, its connections, and who we are to it.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::blocking::Client;
+use rustls::ClientConfig;
 use url::Url;
 
 use crate::error::Result;
 use crate::registry::RegistrySettings;
-use crate::registry::error::{RegistryError, Target};
+use crate::registry::error::{RegistryError, Target, Unreachable};
 use crate::registry::failure;
+use crate::registry::pipe::Sending;
 use crate::registry::tls;
 use crate::registry::token::Authorization;
 
@@ -21,6 +24,7 @@ pub(crate) struct Host {
     /// As references name it: `docker.io`.
     pub(crate) name: String,
     pub(crate) client: Client,
+    tls: ClientConfig,
     pub(crate) authorization: Mutex<Authorization>,
     base: Url,
     reached: AtomicBool,
@@ -29,7 +33,8 @@ pub(crate) struct Host {
 impl Host {
     /// Finds out how to speak to a registry. On loopback that can take a request; else none is made.
     pub(crate) fn connect(name: &str, settings: &RegistrySettings) -> Result<Self> {
-        let client = client(name, settings)?;
+        let tls = trust(name, settings)?;
+        let client = blocking(name, settings, tls.clone())?;
         let authority = if name == "docker.io" { "registry-1.docker.io" } else { name };
         let target = Target::Registry(name.to_owned());
         let url = |scheme| {
@@ -40,16 +45,33 @@ impl Host {
         };
         let mut base = url("https")?;
         let plain = settings.plain_http.iter().any(|host| host == name);
-        if plain || (is_loopback(&base) && speaks_plain_http(&client, &base, &target)) {
+        let may = is_loopback(&base) || is_insecure(name, settings);
+        if plain || (may && speaks_plain_http(&client, &base, &target)) {
             base = url("http")?;
         }
         Ok(Self {
             name: name.to_owned(),
             client,
+            tls,
             authorization: Mutex::default(),
             base,
             reached: AtomicBool::new(false),
         })
+    }
+
+    /// Builds a client for bodies that are sent, with a connection of its own.
+    pub(crate) fn sending(&self, settings: &RegistrySettings) -> Result<Sending> {
+        let client = builder(&self.name, settings, self.tls.clone()).build();
+        let client = client.map_err(|error| self.unusable(error))?;
+        Sending::new(client).map_err(|error| {
+            let target = Target::Registry(self.name.clone());
+            let (why, source) = (Unreachable::Broken, Box::new(error));
+            RegistryError::Unreachable { target, why, source }.into()
+        })
+    }
+
+    fn unusable(&self, error: reqwest::Error) -> RegistryError {
+        failure::of_request(error, &Target::Registry(self.name.clone())).0
     }
 
     /// Returns the URL of a path within `/v2/`.
@@ -78,26 +100,42 @@ impl Host {
 
 /// Builds the client for a host, with what is trusted there.
 pub(crate) fn client(name: &str, settings: &RegistrySettings) -> Result<Client> {
-    let tls = if settings.insecure.iter().any(|host| host == name) {
-        tls::unverified()
-    } else {
-        let mut ca_files = settings.ca_files.clone();
-        ca_files.extend(tls::files_for(name, &settings.certs_dirs)?);
-        tls::verified(&ca_files)?
-    };
+    blocking(name, settings, trust(name, settings)?)
+}
+
+fn trust(name: &str, settings: &RegistrySettings) -> Result<ClientConfig> {
+    let by_host = settings.certs_dirs.iter().map(|dir| dir.join(name));
+    let dirs: Vec<PathBuf> = settings.cert_dirs.iter().cloned().chain(by_host).collect();
+    let mut files = tls::files_in(&dirs)?;
+    if is_insecure(name, settings) {
+        return tls::unverified(&files);
+    }
+    files.authorities.extend(settings.ca_files.iter().cloned());
+    tls::verified(&files)
+}
+
+fn is_insecure(name: &str, settings: &RegistrySettings) -> bool {
+    settings.insecure.iter().any(|host| host == name)
+}
+
+fn blocking(name: &str, settings: &RegistrySettings, tls: ClientConfig) -> Result<Client> {
+    let builder = reqwest::blocking::ClientBuilder::from(builder(name, settings, tls));
+    let client = builder.timeout(settings.timeout).build();
+    Ok(client.map_err(|error| failure::of_request(error, &Target::Registry(name.to_owned())).0)?)
+}
+
+fn builder(name: &str, settings: &RegistrySettings, tls: ClientConfig) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder();
     // HTTP/1.1: one connection a blob moves more than the streams of one HTTP/2 connection, and
     // when it breaks, one blob resumes and not all.
-    let builder = if loopback(name) { Client::builder().no_proxy() } else { Client::builder() };
-    let client = builder
+    let builder = if loopback(name) { builder.no_proxy() } else { builder };
+    builder
         .tls_backend_preconfigured(tls)
         .http1_only()
         .user_agent(concat!("sealer/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(settings.timeout.min(Duration::from_secs(15)))
-        .timeout(settings.timeout)
         .tcp_user_timeout(settings.timeout)
         .tcp_nodelay(true)
-        .build();
-    Ok(client.map_err(|error| failure::of_request(error, &Target::Registry(name.to_owned())).0)?)
 }
 
 /// Tells whether a host as references name it is this machine: no proxy leads there.

@@ -77,8 +77,7 @@ impl Repository<'_> {
     /// When the registry refuses.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
         let caller = self.pulling()?;
-        let url = self.url(&caller, &format!("referrers/{subject}"));
-        let pages: Vec<ImageIndex> = pages(&caller, url, Missing::IsEmpty)?;
+        let pages = self.referrer_pages(&caller, subject)?;
         if !pages.is_empty() {
             return Ok(pages.into_iter().flat_map(|page| page.manifests().clone()).collect());
         }
@@ -91,6 +90,19 @@ impl Repository<'_> {
             Err(Error::Registry(RegistryError::ManifestUnknown { .. })) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Tells whether the registry itself lists what refers to an image.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub fn lists_referrers(&self, subject: &Digest) -> Result<bool> {
+        Ok(!self.referrer_pages(&self.pulling()?, subject)?.is_empty())
+    }
+
+    fn referrer_pages(&self, caller: &Caller<'_>, subject: &Digest) -> Result<Vec<ImageIndex>> {
+        let url = self.url(caller, &format!("referrers/{subject}"));
+        pages(caller, url, Missing::IsEmpty)
     }
 }
 

@@ -15,19 +15,24 @@ mod host;
 mod http;
 mod list;
 mod manifest;
+mod mirrors;
 mod pipe;
+mod ranges;
 mod tls;
 mod token;
 mod upload;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use error::{RegistryError, Target, Unreachable};
+pub use mirrors::Mirrors;
 use oci_spec::image::{Descriptor, Digest};
+pub use ranges::Ranges;
 use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
 use sealer_stdx::task::Task;
@@ -38,10 +43,11 @@ use crate::content::{Fetch, Push};
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use crate::registry::auth::{AuthFile, Credentials};
-use crate::registry::fetch::BlobReader;
 use crate::registry::host::Host;
 use crate::registry::http::Caller;
 pub(crate) use crate::registry::manifest::is_manifest;
+use crate::registry::mirrors::Places;
+use crate::registry::ranges::RangedReader;
 
 /// How registries are reached. Nothing of it is read from the environment; only the HTTP client
 /// itself looks for a proxy there (`HTTPS_PROXY`, `NO_PROXY`), and the system's certificates can be
@@ -54,10 +60,16 @@ pub struct RegistrySettings {
     /// Files of certificates (PEM) of authorities to trust beside the system's.
     pub ca_files: Vec<PathBuf>,
     /// Folders such as `/etc/docker/certs.d`: what ends in `.crt` in `DIR/HOST[:PORT]` is trusted
-    /// for that registry.
+    /// for that registry, and a `*.cert` with its `*.key` is shown to it.
     pub certs_dirs: Vec<PathBuf>,
-    /// Registries whose certificate is not verified, as references name them: `host:5000`.
+    /// Folders of certificates for whatever registry is asked: `*.crt` are trusted, a `*.cert` with its
+    /// `*.key` is shown. As in a folder of `certs_dirs`.
+    pub cert_dirs: Vec<PathBuf>,
+    /// Registries whose certificate is not verified, as references name them: `host:5000`. If one of
+    /// them speaks plain HTTP, that is found out.
     pub insecure: Vec<String>,
+    /// Where images are really had.
+    pub mirrors: Mirrors,
     /// Registries that are spoken to in plain HTTP, likewise. On loopback, plain HTTP is found out.
     pub plain_http: Vec<String>,
     /// When what failed is tried again.
@@ -69,6 +81,8 @@ pub struct RegistrySettings {
     /// How much of a blob goes up in one request at most, in bytes. Proxies before registries
     /// refuse more than 100 MB.
     pub piece: u64,
+    /// When a large blob comes down in parts.
+    pub ranges: Ranges,
     /// How long a credential helper may take.
     pub helper_timeout: Duration,
 }
@@ -79,12 +93,15 @@ impl Default for RegistrySettings {
             auth_file: None,
             ca_files: Vec::new(),
             certs_dirs: vec![PathBuf::from("/etc/docker/certs.d"), PathBuf::from("/etc/containers/certs.d")],
+            cert_dirs: Vec::new(),
             insecure: Vec::new(),
+            mirrors: Mirrors::default(),
             plain_http: Vec::new(),
             retry: Retry::default(),
             timeout: Duration::from_secs(60),
             parallel: 4,
             piece: 64 << 20,
+            ranges: Ranges::default(),
             helper_timeout: Duration::from_secs(30),
         }
     }
@@ -119,13 +136,18 @@ struct Shared {
     hosts: Mutex<HashMap<String, Arc<Host>>>,
     /// By registry and repository. Helpers are slow: each question is asked once.
     credentials: Mutex<HashMap<(String, String), Option<Credentials>>>,
+    /// Mirrors that are not asked any more: by registry, or for one image.
+    passed_over: Mutex<HashSet<String>>,
+    /// Whether a blob comes in parts now.
+    ranging: Arc<AtomicBool>,
 }
 
 impl Registry {
     /// Prepares; nothing is connected or read yet.
     #[must_use]
     pub fn new(settings: RegistrySettings) -> Self {
-        let shared = Shared { settings, hosts: Mutex::default(), credentials: Mutex::default() };
+        let (hosts, credentials, passed_over) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let shared = Shared { settings, hosts, credentials, passed_over, ranging: Arc::default() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -138,7 +160,9 @@ impl Registry {
     /// Returns an image's place. `task` cancels what is done there.
     #[must_use]
     pub fn repository<'a>(&'a self, task: &'a Task, reference: &Reference) -> Repository<'a> {
-        Repository { registry: self, task, reference: reference.clone(), mounts: HashMap::new() }
+        let Places { mirrors, own, blocked } = self.shared.settings.mirrors.places(reference);
+        let (named, mounts) = (reference.clone(), Arc::default());
+        Repository { registry: self, task, reference: own, named, mirrors, blocked, mounts }
     }
 
     /// Tries credentials on a registry (`docker.io`, `host:5000`, or as docker takes it, a URL), then keeps them in the auth
@@ -222,15 +246,61 @@ pub struct Repository<'a> {
     registry: &'a Registry,
     task: &'a Task,
     reference: Reference,
-    mounts: HashMap<Digest, String>,
+    /// As the user names it.
+    named: Reference,
+    /// Where the same image is asked for first.
+    mirrors: Vec<Reference>,
+    blocked: bool,
+    mounts: Arc<HashMap<Digest, String>>,
 }
 
-impl Repository<'_> {
+impl<'a> Repository<'a> {
     /// Says for blobs which other repository of the same registry may have them: they are mounted
     /// from there, and sent only if that does not work.
     #[must_use]
     pub fn with_mounts(self, mounts: HashMap<Digest, String>) -> Self {
-        Self { mounts, ..self }
+        Self { mounts: Arc::new(mounts), ..self }
+    }
+
+    /// Lists where the image is to be read, in order: mirrors first.
+    fn places(&self) -> Vec<Self> {
+        let place = |reference: &Reference| Repository {
+            reference: reference.clone(),
+            mirrors: Vec::new(),
+            named: self.named.clone(),
+            ..self.clone()
+        };
+        let passed = self.registry.shared.passed_over.lock().expect("no holder panics");
+        let hopeful = |mirror: &&Reference| {
+            !passed.contains(mirror.registry()) && !passed.contains(&mirror.to_string())
+        };
+        self.mirrors.iter().filter(hopeful).chain([&self.reference]).map(place).collect()
+    }
+
+    /// Reads at the first place that can be read; the last one's failure is told, the others are warned of.
+    fn read<T>(&self, read: impl Fn(&Self) -> Result<T>) -> Result<T> {
+        let places = self.places();
+        let (own, mirrors) = places.split_last().expect("an image has a place");
+        for mirror in mirrors {
+            match read(mirror) {
+                Err(Error::Registry(error)) => mirror.pass_over(&error),
+                read => return read,
+            }
+        }
+        read(own)
+    }
+
+    /// Says why this place is not asked any more, once.
+    fn pass_over(&self, error: &RegistryError) {
+        let mirror = self.reference.registry();
+        let key = match error {
+            RegistryError::Unreachable { .. } => mirror.to_owned(),
+            _ => self.reference.to_string(),
+        };
+        if self.registry.shared.passed_over.lock().expect("no holder panics").insert(key) {
+            let image = &self.named;
+            self.task.warn(format!("the mirror `{mirror}` is passed over for `{image}`: {error}"));
+        }
     }
 
     /// Returns what the reference names: a manifest's or an index's descriptor.
@@ -238,7 +308,7 @@ impl Repository<'_> {
     /// # Errors
     /// `ManifestUnknown` when it names nothing.
     pub fn resolve(&self) -> Result<Descriptor> {
-        manifest::resolve(self, self.name())
+        self.read(|place| manifest::resolve(place, place.name()))
     }
 
     /// Gives a manifest or an index, which the registry may have already, the reference's tag.
@@ -264,15 +334,18 @@ impl Repository<'_> {
         caller.host.url(&format!("{}/{path}", self.reference.repository()))
     }
 
-    fn pulling(&self) -> Result<Caller<'_>> {
+    fn pulling(&self) -> Result<Caller<'a>> {
         self.caller("pull")
     }
 
-    fn pushing(&self) -> Result<Caller<'_>> {
+    fn pushing(&self) -> Result<Caller<'a>> {
         self.caller("pull,push")
     }
 
-    fn caller(&self, actions: &str) -> Result<Caller<'_>> {
+    fn caller(&self, actions: &str) -> Result<Caller<'a>> {
+        if self.blocked {
+            return Err(RegistryError::Blocked { target: self.target() }.into());
+        }
         let (host, repository) = (self.reference.registry(), self.reference.repository());
         Ok(Caller {
             settings: &self.registry.shared.settings,
@@ -288,9 +361,9 @@ impl Repository<'_> {
 impl Fetch for Repository<'_> {
     fn fetch(&self, content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
         if !manifest::is_manifest(content.media_type()) {
-            return Ok(Box::new(BlobReader::open(self, content, from)?));
+            return Ok(Box::new(RangedReader::open(self, content, from)?));
         }
-        let (_, bytes) = manifest::fetch(self, content.digest().as_ref())?;
+        let (_, bytes) = self.read(|place| manifest::fetch(place, content.digest().as_ref()))?;
         let mut reader = Cursor::new(bytes);
         reader.set_position(from);
         Ok(Box::new(reader))

@@ -42,6 +42,14 @@ impl Proof {
             Self::Bearer(token) => request.bearer_auth(token.expose_secret()),
         }
     }
+
+    /// The same for a request whose body is streamed.
+    pub(crate) fn apply_sending(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match self {
+            Self::Basic(user, password) => request.basic_auth(user, Some(password.expose_secret())),
+            Self::Bearer(token) => request.bearer_auth(token.expose_secret()),
+        }
+    }
 }
 
 #[derive(Deserialize)]

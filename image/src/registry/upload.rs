@@ -1,13 +1,12 @@
 //! Writing to a registry: small blobs at once, large ones in pieces that resume where they broke.
 
 use std::io::Read;
-use std::thread;
 use std::time::Duration;
 
 use oci_distribution::errors::OciErrorCode;
 use oci_spec::image::Descriptor;
 use reqwest::StatusCode;
-use reqwest::blocking::{Body, Response};
+use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use url::Url;
 
@@ -17,7 +16,7 @@ use crate::registry::Repository;
 use crate::registry::error::RegistryError;
 use crate::registry::failure;
 use crate::registry::http::{Caller, Failed, Patience};
-use crate::registry::pipe;
+use crate::registry::pipe::Sending;
 
 /// What is sent in one piece, from memory.
 const SMALL: u64 = 1 << 20;
@@ -30,7 +29,7 @@ const OCTETS: &str = "application/octet-stream";
 pub(crate) fn push_blob(repository: &Repository<'_>, content: &Descriptor, source: &dyn Fetch) -> Result<()> {
     let caller = repository.pushing()?;
     let start = repository.url(&caller, "blobs/uploads/");
-    let mut upload = Upload { caller, start, content, at: 0, reader: None };
+    let mut upload = Upload { caller, start, content, at: 0, reader: None, sending: None };
     let begun = match repository.mounts.get(content.digest()) {
         Some(from) => upload.mount(from)?,
         None => Begun::Not,
@@ -65,6 +64,8 @@ struct Upload<'a> {
     at: u64,
     /// The source, and how far it is read.
     reader: Option<(u64, Box<dyn Read + Send + 'a>)>,
+    /// What sends the pieces.
+    sending: Option<Sending>,
 }
 
 impl<'a> Upload<'a> {
@@ -141,33 +142,23 @@ impl<'a> Upload<'a> {
             Some((position, reader)) if position == self.at => (position, reader),
             _ => (self.at, source.fetch(self.content, self.at)?),
         };
-        let (sender, pipe) = pipe::new();
         let time = self.caller.settings.timeout + Duration::from_secs(length / SLOWEST);
-        let mut request = self
-            .caller
-            .host
-            .client
-            .patch(location.clone())
-            .header(CONTENT_TYPE, OCTETS)
-            .header(CONTENT_RANGE, format!("{}-{}", self.at, self.at + length - 1))
-            .timeout(time)
-            .body(Body::sized(pipe, length));
-        if let Some(proof) = &proof {
-            request = proof.apply(request);
-        }
-        // The request wants a reader that outlives this call, and the source does not: so the bytes
-        // go through a channel.
-        let (fed, answer) = thread::scope(|scope| {
-            let sending = scope.spawn(move || request.send());
-            let fed = pipe::feed(&mut *reader, length, &sender, &mut position);
-            drop(sender);
-            (fed, sending.join().expect("a request does not panic"))
-        });
-        if let Err(error) = fed {
+        let sending = match self.sending.take() {
+            Some(sending) => sending,
+            None => self.caller.host.sending(self.caller.settings)?,
+        };
+        let range = format!("{}-{}", self.at, self.at + length - 1);
+        let build = |client: &reqwest::Client| {
+            let request = client.patch(location.clone());
+            let request = request.header(CONTENT_TYPE, OCTETS).header(CONTENT_RANGE, range);
+            proof.iter().fold(request, |request, proof| proof.apply_sending(request))
+        };
+        let sent = sending.send(build, time, length, (&mut *reader, &mut position));
+        if let Err(error) = sent.fed {
             return Err(Error::from_read(error, self.content.digest()).into());
         }
-        self.reader = Some((position, reader));
-        let response = self.caller.judge(answer)?;
+        (self.reader, self.sending) = (Some((position, reader)), Some(sending));
+        let response = self.caller.judge(sent.answer)?;
         self.accepted(location, response, length)
     }
 

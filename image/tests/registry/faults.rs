@@ -1,6 +1,8 @@
 //! What breaks on the wire: what is made good, what is told, and how many bytes go twice.
 
-use sealer_image::registry::RegistryError;
+use std::time::Duration;
+
+use sealer_image::registry::{Ranges, RegistryError};
 use sealer_image::transfer::{copy, pull};
 use sealer_image::{Descriptor, Error, Platform, Registry, RegistrySettings, Store};
 use sealer_stdx::task::Task;
@@ -27,7 +29,11 @@ impl Pushed {
     }
 
     fn pull(&self) -> sealer_image::Result<()> {
-        let (task, here, registry) = (Task::unobserved(), Memory::default(), Registry::new(settings()));
+        self.pull_with(settings())
+    }
+
+    fn pull_with(&self, settings: RegistrySettings) -> sealer_image::Result<()> {
+        let (task, here, registry) = (Task::unobserved(), Memory::default(), Registry::new(settings));
         let repository = registry.repository(&task, &self.wire.reference("demo:v1"));
         copy(&task, &repository, &here, &self.image, 2)?;
         assert_eq!(here.digests(), self.there.digests());
@@ -60,6 +66,35 @@ fn a_cut_download_goes_on_from_its_byte() {
         ranges,
         [(None, 3_000_000), (Some("bytes=3000000-"), 500_000), (Some("bytes=3500000-"), left)]
     );
+}
+
+/// Parts of a mebibyte, three at once, from the first byte on.
+fn in_parts() -> RegistrySettings {
+    let ranges = Ranges { parts: 3, size: MIB as u64, after: Duration::ZERO };
+    RegistrySettings { ranges, ..settings() }
+}
+
+#[test]
+fn a_large_blob_comes_in_parts_side_by_side_and_a_part_that_breaks_goes_on() {
+    let pushed = Pushed::new(&[5 * MIB + 1]);
+    let cut = Fault::on("GET", &pushed.blob(), Action::CutResponse { after: 1000 });
+    pushed.wire.proxy.inject(cut.skip(2));
+    pushed.pull_with(in_parts()).unwrap();
+    let seen = pushed.wire.proxy.seen_on("GET", &pushed.blob());
+    // One connection brings the first mebibyte; five parts the rest, one of them in two goes.
+    let parts = || seen.iter().filter(|seen| seen.range.is_some());
+    assert_eq!((seen.len(), parts().count()), (7, 6));
+    assert_eq!(parts().map(|seen| seen.received).sum::<u64>(), 4 * MIB as u64 + 1);
+}
+
+#[test]
+fn a_registry_that_knows_no_parts_sends_the_blob_whole() {
+    let pushed = Pushed::new(&[5 * MIB]);
+    let all = Action::Answer { status: 200, headers: Vec::new(), body: "all of it".into() };
+    pushed.wire.proxy.inject(Fault::on("GET", &pushed.blob(), all).skip(1).times(2));
+    pushed.pull_with(in_parts()).unwrap();
+    let last = pushed.wire.proxy.seen_on("GET", &pushed.blob()).pop().unwrap();
+    assert_eq!((last.range.as_deref(), last.received), (Some("bytes=1048576-"), 4 * MIB as u64));
 }
 
 #[test]

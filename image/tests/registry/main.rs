@@ -7,6 +7,7 @@ mod support;
 mod access;
 mod faults;
 mod kill;
+mod mirrors;
 mod originals;
 mod transfers;
 mod verbs;

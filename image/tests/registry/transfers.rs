@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use sealer_image::image::Image;
-use sealer_image::transfer::{copy, pull, push};
+use sealer_image::transfer::{copy, pull, pull_referrers, push, push_referrers};
 use sealer_image::{Descriptor, Error, Platform, Reference, Registry, Store};
 use sealer_stdx::task::{Cancel, Event, Observe, Outcome, Task};
 use sealer_testkit::{Action, Fault, RegistryOptions};
@@ -288,4 +288,38 @@ fn skopeo_reads_what_we_push_and_we_what_skopeo_copies() {
     run("skopeo", &[&skopeo[..], &[&name, &copied]].concat());
     let copied = crate::support::reference(&server.address(), "copied/by:skopeo");
     assert_eq!(pull(&task, &here, &registry, &copied, &Platform::host()).unwrap(), image);
+}
+
+#[test]
+fn what_refers_to_an_image_goes_along_when_asked_for_and_joins_what_is_there() {
+    let (from, to, task) = (Wire::start(), Wire::start(), Task::unobserved());
+    let registry = Registry::new(settings());
+    let (memory, (_dir, here)) = (Memory::default(), store());
+    let image = memory.image(1, &[10]);
+    let (signature, inventory) = (memory.image(2, &[10]), memory.image(3, &[10]));
+    for (wire, referrer) in [(&from, &signature), (&to, &inventory)] {
+        let list = serde_json::json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [referrer],
+        });
+        let list = memory.add("application/vnd.oci.image.index.v1+json", list.to_string().into());
+        for (tag, root) in [("v1".to_owned(), &image), (image.digest().to_string().replace(':', "-"), &list)]
+        {
+            let repository = registry.repository(&task, &wire.reference(&format!("demo:{tag}")));
+            copy(&task, &memory, &repository, root, 2).unwrap();
+            repository.tag(root, &memory).unwrap();
+        }
+    }
+    let (source, target) = (from.reference("demo:v1"), to.reference("demo:v1"));
+    pull(&task, &here, &registry, &source, &Platform::host()).unwrap();
+    assert_eq!(pull_referrers(&task, &here, &registry, &source, &image).unwrap(), 1);
+    here.tag(&image, &target).unwrap();
+    assert_eq!(push_referrers(&task, &here, &registry, &target, &image).unwrap(), 0, "of another repository");
+    let tag = image.digest().to_string().replace(':', "-");
+    let list = here.resolve(&from.reference(&format!("demo:{tag}"))).unwrap();
+    here.tag(&list, &to.reference(&format!("demo:{tag}"))).unwrap();
+    for _ in 0..2 {
+        assert_eq!(push_referrers(&task, &here, &registry, &target, &image).unwrap(), 1);
+        let found = registry.repository(&task, &target).referrers(image.digest()).unwrap();
+        assert_eq!(found, [inventory.clone(), signature.clone()]);
+    }
 }

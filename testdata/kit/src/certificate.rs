@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
 /// The files of a server's certificate, its key, and the authority that signed it.
 #[derive(Debug)]
@@ -11,6 +14,8 @@ pub(crate) struct ServerCertificate {
     pub(crate) ca: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+    /// A folder of the authority and of a client's certificate with its key.
+    pub(crate) client: PathBuf,
 }
 
 /// The names of this machine for itself.
@@ -32,17 +37,29 @@ pub(crate) fn make(dir: &Path, names: &[&str]) -> ServerCertificate {
     server.distinguished_name.push(DnType::CommonName, "sealer test server");
     let certificate = server.signed_by(&key, &issuer).expect("the parameters are complete");
 
+    let client_key = KeyPair::generate().expect("a key needs only random numbers");
+    let mut client = CertificateParams::new(Vec::new()).expect("no name is no bad name");
+    client.distinguished_name.push(DnType::CommonName, "sealer test client");
+    client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let client = client.signed_by(&client_key, &issuer).expect("the parameters are complete");
+
     // The authority stands alone in its folder: skopeo's `--cert-dir` trusts all it finds in one.
-    let authority = dir.join("authority");
-    fs::create_dir(&authority).unwrap_or_else(|error| panic!("{}: {error}", authority.display()));
+    let (authority, shown) = (dir.join("authority"), dir.join("client"));
+    for folder in [&authority, &shown] {
+        fs::create_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    }
     let files = ServerCertificate {
         ca: authority.join("ca.crt"),
         certificate: dir.join("server.crt"),
         key: dir.join("server.key"),
+        client: shown,
     };
     write(&files.ca, &ca_certificate.pem());
     write(&files.certificate, &certificate.pem());
     write(&files.key, &key.serialize_pem());
+    write(&files.client.join("ca.crt"), &ca_certificate.pem());
+    write(&files.client.join("client.cert"), &client.pem());
+    write(&files.client.join("client.key"), &client_key.serialize_pem());
     files
 }
 

@@ -18,13 +18,19 @@ pub struct RegistryOptions {
     pub tls: bool,
     /// The one user and password that it lets in.
     pub credentials: Option<(String, String)>,
+    /// Whether it wants the certificate that [`Registry::client_dir`] holds. Only with TLS.
+    pub client_certificate: bool,
 }
 
 impl RegistryOptions {
     /// The options of a registry that is like one in the field: HTTPS, `user` with `password`.
     #[must_use]
     pub fn secured(user: &str, password: &str) -> Self {
-        Self { tls: true, credentials: Some((user.to_owned(), password.to_owned())) }
+        Self {
+            tls: true,
+            credentials: Some((user.to_owned(), password.to_owned())),
+            client_certificate: false,
+        }
     }
 }
 
@@ -69,8 +75,7 @@ impl Registry {
     pub fn start_with_tokens(user: &str, password: &str) -> Self {
         let dir = temporary();
         let tokens = TokenServer::start(dir.path(), user, password);
-        let options =
-            RegistryOptions { tls: false, credentials: Some((user.to_owned(), password.to_owned())) };
+        let options = RegistryOptions { tls: false, ..RegistryOptions::secured(user, password) };
         Self::start_in(dir, options, Some(tokens))
     }
 
@@ -84,12 +89,15 @@ impl Registry {
         let mut output = String::new();
         for _ in 0..5 {
             let address = free_address();
-            let config = config(
+            let mut config = config(
                 address,
                 &auth(&options, tokens.as_ref(), dir.path()),
                 certificate.as_ref(),
                 dir.path(),
             );
+            if let Some(files) = certificate.as_ref().filter(|_| options.client_certificate) {
+                config += &format!("    clientcas:\n      - {}\n", files.ca.display());
+            }
             write(&dir.path().join("config.yml"), &config);
             let mut process = spawn(dir.path());
             if wait_until_it_listens(&mut process, dir.path()) {
@@ -119,6 +127,12 @@ impl Registry {
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         self.certificate.as_ref().map(|certificate| certificate.ca.as_path())
+    }
+
+    /// Returns a folder as a `certs.d/HOST` is: the authority, and a client's certificate with its key.
+    #[must_use]
+    pub fn client_dir(&self) -> Option<&Path> {
+        self.certificate.as_ref().map(|certificate| certificate.client.as_path())
     }
 
     /// Returns the user and the password that the registry lets in.
