@@ -27,10 +27,42 @@ const PULSE: Duration = Duration::from_secs(5);
 pub(super) enum Elevation {
     /// The user is root.
     None,
-    /// By sudo, which asks nothing.
-    Sudo,
-    /// By sudo, which reads the password from the first line of standard input.
-    SudoWithPassword(SecretString),
+    /// By sudo, which asks nothing, or reads the password from the first line of standard input.
+    Sudo(Option<SecretString>, Terminal),
+}
+
+/// Whether sudo is run at a terminal: `requiretty` in sudoers wants one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Terminal {
+    None,
+    /// One that is made on the host, by `script` of util-linux. What goes to the command and comes from
+    /// it does not go through it: a terminal changes bytes, and has no end of file.
+    Made,
+}
+
+impl Elevation {
+    /// Returns the line that has a command done, and what it is to read before its own input.
+    fn line(&self, command: &str) -> (String, String) {
+        let shell = format!("/bin/sh -c {}", quote(command));
+        let Self::Sudo(password, terminal) = self else { return (shell, String::new()) };
+        let (sudo, head) = match password {
+            None => (format!("sudo -n {shell}"), String::new()),
+            Some(password) => {
+                (format!("sudo -k -S -p '' {shell}"), format!("{}\n", password.expose_secret()))
+            }
+        };
+        match terminal {
+            Terminal::None => (sudo, head),
+            Terminal::Made => {
+                let inner = format!("{sudo} <&3 >&4 2>&5 3<&- 4>&- 5>&-");
+                let outer = format!(
+                    "SHELL=/bin/sh exec script -qec {} /dev/null 3<&0 4>&1 5>&2 </dev/null >/dev/null",
+                    quote(&inner)
+                );
+                (format!("/bin/sh -c {}", quote(&outer)), head)
+            }
+        }
+    }
 }
 
 /// How long is waited before a lost connection is tried to be made again. A host that does not answer
@@ -89,14 +121,7 @@ impl Ssh {
         let mut link = self.link.lock().expect("no holder panics");
         let mut channel = self.channel(&mut link)?;
         let Link { session, socket } = &*link;
-        let (line, head) = match elevation {
-            Elevation::None => (format!("/bin/sh -c {}", quote(command)), String::new()),
-            Elevation::Sudo => (format!("sudo -n /bin/sh -c {}", quote(command)), String::new()),
-            Elevation::SudoWithPassword(password) => (
-                format!("sudo -k -S -p '' /bin/sh -c {}", quote(command)),
-                format!("{}\n", password.expose_secret()),
-            ),
-        };
+        let (line, head) = elevation.line(command);
         channel.exec(&line).map_err(|error| ssh(&error))?;
         session.set_blocking(false);
         let pulse = PULSE.min(self.spec.ssh.gone / 3);

@@ -13,9 +13,9 @@ use sealer_stdx::turns::Turns;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
-use super::session::{Elevation, Link, Ssh};
+use super::Host;
+use super::session::{Elevation, Link, Ssh, Terminal};
 use super::wire::{self, Wire};
-use super::{Host, exec};
 use crate::cluster::{HostSpec, Jump, SshSpec};
 use crate::error::{HostError, HostFailure};
 
@@ -249,23 +249,26 @@ fn log_in_by_password(session: &Session, spec: &SshSpec, password: &SecretString
     interactive && session.userauth_keyboard_interactive(&spec.user, &mut Same(secret)).is_ok()
 }
 
-/// How a user who is not root becomes it: sudo, without a password where that is enough.
+/// How a user who is not root becomes it: sudo, without a password and a terminal where that is enough.
 fn elevate(host: &Ssh, spec: &SshSpec) -> Result<Elevation, HostFailure> {
-    let refused = |output: &super::Output| HostFailure::Sudo {
-        user: spec.user.clone(),
-        reason: String::from_utf8_lossy(&output.stderr)
-            .lines()
-            .next()
-            .unwrap_or("it says nothing")
-            .to_owned(),
-    };
-    // Just as commands are run later: sudoers may allow no other.
-    let output = exec(host, "sudo -n /bin/sh -c true")?;
-    if output.status == 0 {
-        return Ok(Elevation::Sudo);
+    let try_it = |elevation: &Elevation| host.run_as(elevation, "true", &mut io::empty(), &mut |_, _| {});
+    let mut terminal = Terminal::None;
+    loop {
+        // Just as commands are run later: sudoers may allow no other.
+        let mut elevation = Elevation::Sudo(None, terminal);
+        let mut output = try_it(&elevation)?;
+        if output.status != 0 && spec.password.is_some() {
+            elevation = Elevation::Sudo(spec.password.clone(), terminal);
+            output = try_it(&elevation)?;
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status == 0 {
+            return Ok(elevation);
+        } else if terminal == Terminal::None && said.contains("must have a tty") {
+            terminal = Terminal::Made;
+        } else {
+            let reason = said.lines().next().unwrap_or("it says nothing").to_owned();
+            return Err(HostFailure::Sudo { user: spec.user.clone(), reason });
+        }
     }
-    let Some(password) = &spec.password else { return Err(refused(&output)) };
-    let elevation = Elevation::SudoWithPassword(password.clone());
-    let output = host.run_as(&elevation, "true", &mut io::empty(), &mut |_, _| {})?;
-    if output.status == 0 { Ok(elevation) } else { Err(refused(&output)) }
 }
