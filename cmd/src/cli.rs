@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
-    ApplyArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg, HostCommand, JoinArgs, PlanArgs,
-    ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
+    AdoptArgs, ApplyArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg,
+    HostCommand, JoinArgs, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
 };
 pub(crate) use files::{ConvertArgs, EncryptArgs, LintArgs, SchemaName};
 pub(crate) use image::{
@@ -143,6 +143,8 @@ pub(crate) enum Command {
     Join(JoinArgs),
     /// Go on with a run that was not finished
     Resume(ResumeArgs),
+    /// Pick up a cluster that another machine made, from one of its masters
+    Adopt(AdoptArgs),
     /// Remove a cluster, or some of its hosts
     Delete(DeleteArgs),
     /// Compare a cluster's hosts with what was asked for

@@ -1,5 +1,6 @@
 //! One file a command: arguments, one call of a library, the result printed.
 
+mod adopt;
 mod apply;
 mod build;
 mod cluster;
@@ -80,6 +81,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Encrypt(args) => encrypt::run(&args, settings),
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
+        Command::Adopt(args) => adopt::run(&args, settings),
         Command::Plan(args) => plan::run(&args, settings),
         Command::Join(args) => join::run(&args, settings),
         Command::Resume(args) => resume::run(&args, settings),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use sealer_image::{Image, Platform, Reference, layer};
 use sealer_plugin::{Phase, PluginSet, PluginSpec};
@@ -133,33 +132,11 @@ pub fn run_by_hand(task: &Task, request: ByHand, world: &World<'_>) -> Result<Ve
     check::validate(&spec, &plugins, &documents, &targets, (request.parallel, world.version))?;
     let keys = Keys::new(state.known_hosts(), request.known_hosts, true, request.parallel);
     let members = log_in(&spec, &keys, request.parallel)?;
-    let seen = |host: &str| members.iter().find(|member| member.name == host);
-    let wanted = Wanted {
-        spec: &spec,
-        keys: &keys,
-        who: &world.who,
-        seen: &|host| seen(host).map(|member| member.facts.token),
-        force: false,
-    };
+    let wanted = Wanted { spec: &spec, keys: &keys, who: &world.who, members: &members, force: false };
     let of_cluster = matches!(request.hosts, Where::Cluster(..));
     let lease = of_cluster.then(|| Lease::take(task, &wanted)).transpose()?;
     let plan = plan(&spec, &documents, &targets);
-    let crew = Crew {
-        spec: &spec,
-        members: &members,
-        plugins: &plugins,
-        distribution: None,
-        state: &state,
-        kubeconfig: state.kubeconfig(),
-        parallel: request.parallel,
-        bandwidth: 0,
-        aside: Default::default(),
-        version: world.version,
-        secrets: Default::default(),
-        sent: Mutex::default(),
-        lease,
-        record: None,
-    };
+    let crew = Crew { lease, ..Crew::plain(world, (&spec, &members), &plugins, &state, request.parallel) };
     crew.execute(task, &plan)?;
     let steps = plan.phases.iter().flat_map(|phase| &phase.steps);
     Ok(steps

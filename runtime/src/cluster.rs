@@ -6,6 +6,7 @@ pub mod flags;
 pub mod hosts;
 mod jump;
 pub(crate) mod saved;
+pub(crate) mod shared;
 pub(crate) mod state;
 
 use std::collections::BTreeMap;

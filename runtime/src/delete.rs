@@ -2,27 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use sealer_image::{Image, Platform, layer};
 use sealer_plugin::{PluginSet, PluginSpec};
-use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 use serde::Serialize;
 
 use crate::cluster::ClusterSpec;
-use crate::cluster::clusterfile;
 use crate::cluster::flags::Defaults;
 use crate::cluster::hosts::Endpoint;
 use crate::cluster::state::{self, State};
-use crate::error::{Error, HostError, InputError, Result};
+use crate::error::{Error, HostError, InputError, Result, all};
 use crate::execute::{Crew, Member};
-use crate::facts;
-use crate::host::{Keys, connect};
+use crate::host::Keys;
 use crate::kubernetes::{Pods, remove_node};
 use crate::lease::{Lease, Wanted};
 use crate::plan::{self, PluginInput, RemoveInput};
-use crate::run::{World, targets, undone};
+use crate::run::{World, leave, observe, refresh, targets, undone};
 
 /// What is to be deleted.
 #[derive(Debug, Clone)]
@@ -68,10 +64,17 @@ impl DeleteRequest {
     /// When there is no such cluster or host, or the first master is to go alone.
     pub fn look(&self, world: &World<'_>) -> Result<(String, Vec<String>)> {
         let name = state::pick(&world.clusters(), self.cluster.as_deref())?;
-        let text = state::read(&world.clusters(), &name)?;
-        let spec = clusterfile::parse("Clusterfile", &text, &self.defaults).map_err(Error::Input)?;
-        let hosts = self.hosts(&spec)?;
+        let hosts = self.hosts(&self.spec(world, &name)?)?;
         Ok((name, hosts))
+    }
+
+    /// The cluster as it was asked for last. All of it is also what a run that broke off was taking out.
+    fn spec(&self, world: &World<'_>, name: &str) -> Result<ClusterSpec> {
+        let mut texts = state::clusterfiles(&world.clusters().join(name))?;
+        if matches!(self.which, Which::Hosts(_)) {
+            texts.truncate(1);
+        }
+        Ok(leave::everybody(&texts, &self.defaults)?.expect("a cluster that is kept has a Clusterfile"))
     }
 
     fn hosts(&self, spec: &ClusterSpec) -> Result<Vec<String>> {
@@ -110,10 +113,9 @@ impl DeleteRequest {
 pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result<Deleted> {
     let (name, doomed) = request.look(world)?;
     let state = State::open(&world.clusters(), &name)?;
-    let text = state::read(&world.clusters(), &name)?;
-    let mut spec = clusterfile::parse("Clusterfile", &text, &request.defaults).map_err(Error::Input)?;
+    let mut spec = request.spec(world, &name)?;
     let keys = Keys::new(state.known_hosts(), request.known_hosts.clone(), true, request.parallel);
-    let (members, missing) = reach(task, &spec, &doomed, request, &keys)?;
+    let (mut members, missing) = reach(task, &spec, &doomed, request, &keys)?;
     // A host that is there and refuses is the person's to mend; forcing passes over the absent only.
     if missing.iter().any(|error| !request.force || !error.failure.is_unreachable()) {
         return Err(Error::Hosts(missing));
@@ -121,6 +123,14 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     let (plugins, specs, full) = with_image(task, &spec, world)?;
     let targets = targets(&full, &plugins, &specs)?;
     let hosts: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+    // The masters that stay are told how the cluster is afterwards.
+    let mut stay = spec.hosts.clone();
+    stay.retain(|host| host.has_role("master") && !doomed.contains(&host.name()));
+    members
+        .extend(all(observe::reach(&stay, &spec.data_dir(), &keys, request.parallel)).map_err(Error::Hosts)?);
+    if refresh(&state, &members, &spec.data_dir())? {
+        return Err(Error::Overtaken { cluster: name });
+    }
     let targets = targets
         .into_iter()
         .map(|(plugin, on)| (plugin, on.into_iter().filter(|host| hosts.contains(host)).collect()))
@@ -136,33 +146,11 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     let goes_on = matches!(request.which, Which::Hosts(_)) && state.kubeconfig().exists();
     let plan =
         plan::remove(&RemoveInput { spec: &full, hosts: &hosts, goes_on, plugins: input, undo: &undo });
-    let seen = |host: &str| members.iter().find(|member| member.name == host);
-    let lease = Lease::take(
-        task,
-        &Wanted {
-            spec: &spec,
-            keys: &keys,
-            who: &world.who,
-            seen: &|host| seen(host).map(|member| member.facts.token),
-            force: request.force,
-        },
-    )?;
-    let crew = Crew {
-        spec: &full,
-        members: &members,
-        plugins: &plugins,
-        distribution: None,
-        state: &state,
-        kubeconfig: state.kubeconfig(),
-        parallel: request.parallel,
-        bandwidth: 0,
-        aside: Default::default(),
-        version: world.version,
-        secrets: Default::default(),
-        sent: Mutex::default(),
-        lease: Some(lease),
-        record: None,
-    };
+    let wanted =
+        Wanted { spec: &spec, keys: &keys, who: &world.who, members: &members, force: request.force };
+    let lease = Some(Lease::take(task, &wanted)?);
+    let crew = Crew { lease, ..Crew::plain(world, (&full, &members), &plugins, &state, request.parallel) };
+    state.keep_token(crew.lease.as_ref().map_or(0, Lease::token))?;
     // From here on nothing that was done holds, also where the delete breaks off.
     crew.clear(&hosts)?;
     let journal = state.journal()?;
@@ -179,6 +167,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         Which::Hosts(_) => {
             spec.hosts.retain(|host| !doomed.contains(&host.name()));
             state.keep_spec(&spec)?;
+            Crew { spec: &spec, ..crew }.share(task)?;
         }
     }
     let unreachable = missing.into_iter().map(|error| error.host).collect();
@@ -206,15 +195,9 @@ fn reach(
     keys: &Keys,
 ) -> Result<(Vec<Member>, Vec<HostError>)> {
     let task = task.child("connect", format!("{} hosts", doomed.len()), None)?;
-    let dir = spec.data_dir();
-    let wanted: Vec<&crate::HostSpec> =
-        spec.hosts.iter().filter(|host| doomed.contains(&host.name())).collect();
-    let reached = fanout(request.parallel, wanted, |host: &crate::HostSpec| {
-        let name = host.name();
-        let connected = connect(host, keys)?;
-        let facts = facts::gather(&*connected, &dir).map_err(|failure| failure.on(&name))?;
-        Ok(Member { name, host: connected, facts })
-    });
+    let mut hosts = spec.hosts.clone();
+    hosts.retain(|host| doomed.contains(&host.name()));
+    let reached = observe::reach(&hosts, &spec.data_dir(), keys, request.parallel);
     task.finish();
     let (mut members, mut missing) = (Vec::new(), Vec::new());
     for result in reached {

@@ -126,6 +126,14 @@ pub enum Error {
         /// The clusters there are.
         known: Vec<String>,
     },
+    /// Masters keep no state of a cluster, or of several.
+    #[error("{reason}")]
+    NotAdopted {
+        /// Why, as a sentence.
+        reason: String,
+        /// The clusters whose state they keep.
+        known: Vec<String>,
+    },
     /// A file could not be read or written.
     #[error(transparent)]
     Path(#[from] PathError),

@@ -8,10 +8,11 @@ mod lines;
 mod plugins;
 mod reach;
 mod send;
+mod share;
 mod tolerance;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use sealer_image::layer::Unpacked;
@@ -20,8 +21,8 @@ use sealer_stdx::fanout::fanout;
 use sealer_stdx::fs::write_atomic;
 use sealer_stdx::task::Task;
 
-use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
+use crate::cluster::{ClusterSpec, HostSpec};
 use crate::distribute::{HostTree, Lack};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::facts::Facts;
@@ -30,6 +31,7 @@ use crate::host::{Host, exec, failed, must};
 use crate::kubernetes::{API_PORT, API_SERVER};
 use crate::lease::{Lease, fence};
 use crate::plan::{Action, RunPlan, Step};
+use crate::run::World;
 pub(crate) use digest::Digests;
 use guard::Guard;
 pub use journal::check_journal;
@@ -72,6 +74,8 @@ pub(crate) struct Record<'a> {
 pub(crate) struct Crew<'a> {
     pub(crate) spec: &'a ClusterSpec,
     pub(crate) members: &'a [Member],
+    /// The hosts that leave the cluster meanwhile.
+    pub(crate) leaving: &'a [HostSpec],
     pub(crate) plugins: &'a PluginSet,
     pub(crate) distribution: Option<&'a Distribution>,
     pub(crate) state: &'a State,
@@ -79,6 +83,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) parallel: usize,
     pub(crate) version: &'a str,
+    /// Who works here.
+    pub(crate) who: &'a str,
     /// The most bytes a second that each machine sends; 0 is no limit.
     pub(crate) bandwidth: u64,
     /// Nodes that failed, which the run goes on without.
@@ -93,6 +99,36 @@ pub(crate) struct Crew<'a> {
     pub(crate) record: Option<Record<'a>>,
 }
 
+impl<'a> Crew<'a> {
+    /// Returns who works on hosts that need nothing but to be told: no distribution, no record.
+    pub(crate) fn plain(
+        world: &'a World<'_>,
+        (spec, members): (&'a ClusterSpec, &'a [Member]),
+        plugins: &'a PluginSet,
+        state: &'a State,
+        parallel: usize,
+    ) -> Self {
+        Self {
+            spec,
+            members,
+            leaving: &[],
+            plugins,
+            distribution: None,
+            state,
+            kubeconfig: state.kubeconfig(),
+            parallel,
+            version: world.version,
+            who: &world.who,
+            bandwidth: 0,
+            aside: Aside::default(),
+            secrets: Default::default(),
+            sent: Mutex::default(),
+            lease: None,
+            record: None,
+        }
+    }
+}
+
 impl Crew<'_> {
     /// Does all steps. The first step that fails on any of its hosts ends the run, unless these can be set aside.
     pub(crate) fn execute(&self, task: &Task, plan: &RunPlan) -> Result<()> {
@@ -103,6 +139,9 @@ impl Crew<'_> {
                 let step_task = phase_task.child("step", step.id.clone(), None)?;
                 self.perform(&step_task, phase.phase, &step)?;
                 step_task.finish();
+            }
+            if self.record.is_some() {
+                self.share(&phase_task)?;
             }
             phase_task.finish();
         }
@@ -122,9 +161,12 @@ impl Crew<'_> {
             Action::RegistryCertificate(registry) => self.registry_certificate(task, step, registry),
             Action::Certificates { names } => self.certificates(task, step, names),
             Action::Kubeadm { verb, documents } => self.on_hosts(task, step, |member, _| {
-                self.kubeadm(task, member, *verb, &documents[&member.name])
+                self.kubeadm(task, member, step, (*verb, &documents[&member.name]))
             }),
             Action::Drain => self.on_hosts(task, step, |member, _| self.drain(task, member)),
+            Action::Forget { hosts } => {
+                self.on_hosts(task, step, |member, _| self.forget(task, member, hosts))
+            }
             Action::Ready { nodes } => self.wait_for_nodes(task, nodes),
         };
         match all(results) {
@@ -186,16 +228,37 @@ impl Crew<'_> {
     /// Whether a second time does no harm, or is kept from happening.
     fn can_repeat(&self, step: &Step) -> bool {
         match step.action {
-            Action::Exec { .. } => self.record.is_some(),
+            Action::Exec { .. } | Action::Kubeadm { .. } => self.has_guards(),
             Action::Distribute { .. } | Action::Kubeconfig | Action::Remove { .. } => true,
-            _ => false,
+            Action::RegistryCertificate(_) | Action::Certificates { .. } => true,
+            Action::Drain | Action::Forget { .. } => true,
+            // Plugins see to their own repetition; nodes are looked at without a host's session.
+            Action::Plugin { .. } | Action::Undo(_) | Action::Ready { .. } => false,
         }
     }
 
-    /// What keeps a command from being done twice.
+    /// Whether hosts keep a record of the commands that ended.
+    fn has_guards(&self) -> bool {
+        self.record.is_some() || self.lease.is_some()
+    }
+
+    /// What keeps a command from being done twice. One that is not written down here is known by the
+    /// lease under which it is done: within it, it is done once.
     fn guard(&self, step: &Step, host: &str) -> Option<Guard> {
-        let record = self.record.as_ref().filter(|_| matches!(step.action, Action::Exec { .. }))?;
-        Some(Guard::new(&self.spec.data_dir(), &step.id, record.digests.of(step, host)))
+        if !matches!(step.action, Action::Exec { .. } | Action::Kubeadm { .. }) {
+            return None;
+        }
+        let digest = match (&self.record, &self.lease) {
+            (Some(record), _) => record.digests.of(step, host),
+            (None, Some(lease)) => format!("lease-{}", lease.token()),
+            (None, None) => return None,
+        };
+        Some(Guard::new(&self.spec.data_dir(), &step.id, digest))
+    }
+
+    /// A script as it is done once, and by nobody whom another operator has overtaken.
+    fn guarded(&self, step: &Step, host: &str, script: String) -> String {
+        self.guard(step, host).map_or(script.clone(), |guard| guard.wrap(&script, &self.fence()))
     }
 
     /// What keeps a host from doing what another operator does not want any more.
@@ -227,14 +290,13 @@ impl Crew<'_> {
         (command, env): (&str, &BTreeMap<String, String>),
     ) -> std::result::Result<(), HostFailure> {
         let script = self.with_env(&member.name, env, command);
-        let script =
-            self.guard(step, &member.name).map_or(script.clone(), |guard| guard.wrap(&script, &self.fence()));
+        let script = self.guarded(step, &member.name, script);
         show(task, member, (command, &script), &mut std::io::empty())
     }
 
     /// The command behind the host's environment and what else it is given, exported.
     fn with_env(&self, host: &str, more: &BTreeMap<String, String>, command: &str) -> String {
-        let of_host = self.spec.hosts.iter().find(|spec| spec.name() == host);
+        let of_host = self.spec.hosts.iter().chain(self.leaving).find(|spec| spec.name() == host);
         let mut env: BTreeMap<&str, String> = BTreeMap::new();
         env.extend(more.iter().map(|(name, value)| (name.as_str(), value.clone())));
         env.extend(
@@ -245,17 +307,22 @@ impl Crew<'_> {
     }
 
     fn fetch_kubeconfig(&self, member: &Member) -> std::result::Result<(), HostFailure> {
-        let bytes = must(&*member.host, &format!("if [ -f {KUBECONFIG} ]; then cat {KUBECONFIG}; fi"))?;
-        if !bytes.is_empty() {
-            // The name that hosts have for the API server is not known on this machine.
-            let text = String::from_utf8_lossy(&bytes).replace(
-                &format!("https://{API_SERVER}:{API_PORT}"),
-                &format!("https://{}:{API_PORT}", bracketed(&member.name)),
-            );
-            write_atomic(&self.kubeconfig, text.as_bytes(), 0o600)?;
-        }
-        Ok(())
+        fetch_kubeconfig(member, &self.kubeconfig)
     }
+}
+
+/// Keeps a master's kubeconfig on this machine, where it has one.
+pub(crate) fn fetch_kubeconfig(member: &Member, kept: &Path) -> std::result::Result<(), HostFailure> {
+    let bytes = must(&*member.host, &format!("if [ -f {KUBECONFIG} ]; then cat {KUBECONFIG}; fi"))?;
+    if !bytes.is_empty() {
+        // The name that hosts have for the API server is not known on this machine.
+        let text = String::from_utf8_lossy(&bytes).replace(
+            &format!("https://{API_SERVER}:{API_PORT}"),
+            &format!("https://{}:{API_PORT}", bracketed(&member.name)),
+        );
+        write_atomic(kept, text.as_bytes(), 0o600)?;
+    }
+    Ok(())
 }
 
 /// Runs a script that must succeed, which is called `command`, and shows what it prints.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::cluster::shared;
 use crate::error::HostFailure;
 use crate::host::quote::quote;
 use crate::host::{Host, must};
@@ -27,6 +28,8 @@ pub struct Facts {
     pub in_other_cluster: bool,
     /// The token of who had the cluster's lease last; 0 where nobody had.
     pub token: u64,
+    /// The first line of the cluster's state that it keeps, if it does.
+    pub state: String,
     /// Whether no program can be run from there.
     pub noexec: bool,
     /// The programs that are there, of those that are asked for.
@@ -56,7 +59,11 @@ true
 /// Reads the facts of a host. `dir` is the cluster's folder there.
 pub(crate) fn gather(host: &dyn Host, dir: &str) -> Result<Facts, HostFailure> {
     let last = crate::lease::LAST;
-    let command = format!("set -- {}\necho \"token=$({last})\"\n{SCRIPT}", quote(dir));
+    let state = shared::header("\"$1\"");
+    let command = format!(
+        "set -- {}\necho \"token=$({last})\"\nprintf 'state=%s\\n' \"$({state})\"\n{SCRIPT}",
+        quote(dir)
+    );
     let facts = parse(&String::from_utf8_lossy(&must(host, &command)?));
     let missing: Vec<&str> = NEEDED.into_iter().filter(|tool| !facts.tools.contains(*tool)).collect();
     if missing.is_empty() {
@@ -88,6 +95,7 @@ fn parse(text: &str) -> Facts {
         kernel: value("kernel"),
         machine_id: value("machine_id"),
         token: value("token").parse().unwrap_or_default(),
+        state: value("state"),
         noexec: !value("noexec").is_empty(),
         free: value("free").parse::<u64>().unwrap_or_default() * 1024,
         in_other_cluster: values.contains_key("other"),

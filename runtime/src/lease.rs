@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use sealer_stdx::task::{Stream, Task};
 
-use crate::cluster::{ClusterSpec, HostSpec};
+use crate::cluster::{ClusterSpec, HostSpec, shared};
 use crate::error::{Error, HostError, HostFailure, Result};
+use crate::execute::Member;
 use crate::host::quote::quote;
 use crate::host::{Keys, connect};
 
@@ -43,13 +44,18 @@ pub(crate) struct Wanted<'a> {
     pub(crate) keys: &'a Keys,
     /// Who asks, for others to read.
     pub(crate) who: &'a str,
-    /// The token that was there when the hosts were looked at, by address.
-    pub(crate) seen: &'a dyn Fn(&str) -> Option<u64>,
+    /// The hosts as they were looked at.
+    pub(crate) members: &'a [Member],
     /// Whether masters that cannot be reached are passed over.
     pub(crate) force: bool,
 }
 
 impl Lease {
+    /// The token: higher than those of all leases before.
+    pub(crate) fn token(&self) -> u64 {
+        self.token
+    }
+
     /// Takes the lease on all masters, in the order of their addresses. Waits for a while where another
     /// has it.
     ///
@@ -89,11 +95,6 @@ impl Lease {
         Ok(lease)
     }
 
-    /// The token: higher than those of all leases before.
-    pub(crate) fn token(&self) -> u64 {
-        self.token
-    }
-
     /// Fails once the lease is not held any more.
     pub(crate) fn check(&self, cluster: &str) -> Result<()> {
         match self.lost.load(Ordering::SeqCst) {
@@ -106,7 +107,7 @@ impl Lease {
         let (name, cluster) = (master.name(), wanted.spec.name.clone());
         let one = |error: HostError| Error::Hosts(vec![error]);
         let host = connect(master, wanted.keys).map_err(one)?;
-        let script = script(&cluster, wanted.who);
+        let script = script(wanted.spec, wanted.who);
         let (stop, stopped) = mpsc::channel();
         let (say, said) = mpsc::channel();
         let (answered, lost) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.lost));
@@ -140,12 +141,14 @@ impl Lease {
         wanted: &Wanted<'_>,
     ) -> Result<()> {
         let line = answer.lines().next().unwrap_or_default();
-        let words: Vec<&str> = line.split(' ').collect();
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
         let number = |word: &str| word.parse::<u64>().ok();
         match words[..] {
-            ["got", before, now] => {
+            ["got", before, now, state] => {
                 let (before, now) = (number(before).unwrap_or_default(), number(now).unwrap_or_default());
-                if (wanted.seen)(&host).is_some_and(|seen| seen != before) {
+                let seen = wanted.members.iter().find(|member| member.name == host).map(|seen| &seen.facts);
+                // One who worked on it meanwhile has another token, or has come further under the same.
+                if seen.is_some_and(|seen| (seen.token, seen.state.as_str()) != (before, state.trim())) {
                     return Err(Error::Overtaken { cluster });
                 }
                 self.token = self.token.max(now);
@@ -198,8 +201,9 @@ impl Read for Beats {
 }
 
 /// Takes the lock, says so, and holds it for as long as lines come in.
-fn script(cluster: &str, who: &str) -> String {
-    let (file, who) = (quote(&format!("{DIR}/{cluster}")), quote(who));
+fn script(spec: &ClusterSpec, who: &str) -> String {
+    let (file, who) = (quote(&format!("{DIR}/{}", spec.name)), quote(who));
+    let state = shared::header(&quote(&spec.data_dir()));
     let patience = PATIENCE.as_secs();
     let inner = format!(
         r#"umask 077
@@ -210,7 +214,7 @@ now=$(date +%s%N)
 [ "$now" -gt "$before" ] || now=$((before + 1))
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) "{who} >{file}.holder
 echo "$now" >{file}.token
-echo "got $before $now"
+printf 'got %s %s %s\n' "$before" "$now" "$({state})"
 while IFS= read -r -t {patience} line; do :; done
 rm -f {file}.holder"#
     );

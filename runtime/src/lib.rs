@@ -3,6 +3,7 @@
 //! Observe, plan, act: [`prepare`] reads the image and every host and makes the plan; nothing is
 //! written to a host before [`Prepared::execute`]. This crate knows no Kubefile, flag or terminal.
 
+mod adopt;
 pub mod by_hand;
 mod check;
 pub mod cluster;
@@ -19,6 +20,7 @@ pub mod plan;
 mod render;
 mod run;
 
+pub use adopt::{AdoptRequest, Adopted, adopt};
 pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use distribute::{Distributor, Trust};

@@ -3,6 +3,7 @@
 mod effects;
 mod file;
 mod kubernetes;
+mod leave;
 mod remove;
 mod rest;
 mod run;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use effects::Effects;
 pub use file::PlanFile;
 pub(crate) use kubernetes::state_dir;
+pub(crate) use leave::{LeaveInput, leave};
 pub(crate) use remove::{RemoveInput, remove};
 pub(crate) use rest::Done;
 pub(crate) use run::{RunInput, run};
@@ -114,6 +116,11 @@ pub enum Action {
     },
     /// Has Kubernetes move the pods off the hosts' nodes, and forget the nodes.
     Drain,
+    /// Has the cluster forget hosts that cannot be reached any more.
+    Forget {
+        /// The hosts, which are not those of the step: it is done where the control plane is.
+        hosts: Vec<String>,
+    },
     /// Waits until Kubernetes calls the hosts' nodes ready.
     Ready {
         /// The node's name of each host.
@@ -250,6 +257,14 @@ impl Step {
             Action::Exec { command, .. } => {
                 writeln!(f, "  {}  {hosts}", self.id)?;
                 command.lines().try_for_each(|line| writeln!(f, "    {line}"))
+            }
+            Action::Forget { hosts: gone } => {
+                writeln!(
+                    f,
+                    "  {}  {hosts}\n    not reached, and left as they are: {}",
+                    self.id,
+                    gone.join(", ")
+                )
             }
             Action::Kubeconfig | Action::Drain => writeln!(f, "  {}  {hosts}", self.id),
             Action::Plugin { spec, says } => {

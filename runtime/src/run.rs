@@ -1,19 +1,20 @@
 //! A run: everything read, then planned, then done.
 
-mod observe;
+mod image;
+pub(crate) mod leave;
+pub(crate) mod observe;
 mod resume;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use sealer_image::layer;
 use sealer_image::tree::NodeKind;
-use sealer_image::{Descriptor, Image, Platform, Reference, Store};
+use sealer_image::{Descriptor, Reference, Store};
+use sealer_plugin::PluginSet;
 use sealer_plugin::set::Loader;
-use sealer_plugin::{PluginSet, PluginSpec, Verb};
 use sealer_stdx::fs::At;
 use sealer_stdx::task::Task;
 use serde::Serialize;
@@ -22,16 +23,18 @@ use crate::check;
 use crate::cluster::ClusterSpec;
 use crate::cluster::state::State;
 use crate::distribute::{self, Distributor, HostTree, Lack, Trust};
-use crate::error::{Error, InputError, Result};
+use crate::error::Result;
 use crate::execute::journal::{Begun, Journal};
-use crate::execute::{Aside, Crew, Digests, Distribution, Member, Record, Sent, cluster};
+use crate::execute::{Aside, Crew, Digests, Distribution, Member, Record, Sent};
 use crate::host::Keys;
 use crate::kubernetes::{self, Kubernetes};
 use crate::lease::{Lease, Wanted};
 use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, RunPlan};
 
-pub(crate) use observe::log_in;
+pub(crate) use image::{open_image, targets, undone};
+use leave::Leaving;
 use observe::observe;
+pub(crate) use observe::{log_in, refresh};
 pub use resume::{forget_host_key, joined, kept};
 pub use status::HostStatus;
 
@@ -107,6 +110,8 @@ pub struct Prepared<'a> {
     plugins: PluginSet,
     keys: Keys,
     members: Vec<Member>,
+    /// The hosts that are in the cluster and are to be no longer.
+    leaving: Option<Leaving>,
     distribution: Distribution,
     journal: Journal,
     begun: Begun,
@@ -165,18 +170,20 @@ pub fn prepare<'a>(
     check::validate(&spec, &plugins, &specs, &targets, (options.parallel, world.version))?;
     let trees = distribute::trees(&spec, &unpacked)?;
     let state = State::open(&world.clusters(), &spec.name)?;
-    let journal = state.journal()?;
-    let unfinished = resume::unfinished(&said, &image, &options, (&state, &journal))?;
     let (pin, parallel) = (!options.dry_run, options.parallel);
     let keys = Keys::new(state.known_hosts(), options.known_hosts.clone(), pin, parallel);
     let observed = observe(task, &spec, &options, &keys, (&image, &trees));
-    let (members, lacks) = match observed {
+    let (mut members, lacks) = match observed {
         Err(error) if state.is_new() => {
             state.remove()?;
             return Err(error);
         }
         observed => observed?,
     };
+    refresh(&state, &members, &spec.data_dir())?;
+    let journal = state.journal()?;
+    let unfinished = resume::unfinished(&said, &image, &options, (&state, &journal))?;
+    let (leaving, mut gone) = Leaving::find(task, &said, &state, &keys, options.parallel)?.unzip();
     let by_host = |index: usize| members[index].name.clone();
     let trees: BTreeMap<String, HostTree> =
         trees.into_iter().enumerate().map(|(at, tree)| (by_host(at), tree)).collect();
@@ -189,6 +196,7 @@ pub fn prepare<'a>(
         (name, &member.facts, lack.amount(&trees[name].tree), lack.nothing)
     });
     let ways = distribute::ways(options.distributor, lacking);
+    members.extend(gone.take().unwrap_or_default());
     let has_file = |path: &str| {
         let node = unpacked.tree.get(Path::new(path));
         matches!(node.map(|node| &node.kind), Some(NodeKind::File { .. }))
@@ -209,7 +217,7 @@ pub fn prepare<'a>(
             Kubernetes::read(&spec, &text, &hostnames)
         })
         .transpose()?;
-    let planned = plan::run(&RunInput {
+    let mut planned = plan::run(&RunInput {
         spec: &spec,
         kubernetes: kubernetes.as_ref(),
         digest: image.descriptor.digest().to_string(),
@@ -220,6 +228,9 @@ pub fn prepare<'a>(
         sends: sends.clone(),
         ways: ways.clone(),
     });
+    if let Some(leaving) = &leaving {
+        planned.phases.splice(0..0, leaving.plan((&plugins, &specs), &spec, kubernetes.is_some())?);
+    }
     let resumed = unfinished.is_some();
     let mut whole = unfinished.unwrap_or(planned);
     whole.send(&sends, &ways);
@@ -228,8 +239,13 @@ pub fn prepare<'a>(
     let (plan, done) = whole.rest(&|step| {
         digests.left(step, &|host| match step.action {
             Action::Distribute { .. } => lacks[host].nothing,
-            _ if anew || lacks[host].fresh => false,
-            _ => journal.is_done(&step.id, host, &digests.of(step, host)),
+            Action::Forget { .. } => resumed && journal.is_done(&step.id, host, &digests.of(step, host)),
+            _ if anew || lacks.get(host).is_some_and(|lack| lack.fresh) => false,
+            _ if !lacks.contains_key(host) && !resumed => false,
+            _ => {
+                journal.is_done(&step.id, host, &digests.of(step, host))
+                    || leaving.as_ref().is_some_and(|leaving| leaving.did(step, (&journal, digests)))
+            }
         })
     });
     let distribution = Distribution { unpacked: unpacked.clone(), trees, lacks, scratch: world.roots() };
@@ -243,6 +259,7 @@ pub fn prepare<'a>(
         plugins,
         keys,
         members,
+        leaving,
         distribution,
         journal,
         begun,
@@ -274,6 +291,12 @@ impl Prepared<'_> {
         kept.check(&self.plan_file())
     }
 
+    /// Returns the hosts that would be taken out of the cluster.
+    #[must_use]
+    pub fn leaving(&self) -> Vec<String> {
+        self.leaving.iter().flat_map(|leaving| &leaving.hosts).map(crate::HostSpec::name).collect()
+    }
+
     /// Gives the run up. A cluster that there never was leaves no trace on this machine.
     ///
     /// # Errors
@@ -289,31 +312,32 @@ impl Prepared<'_> {
     pub fn execute(self, task: &Task) -> Result<Report> {
         let digests = Digests { image: &self.whole.digest, said: &self.said, plugins: &self.plugins };
         let crew = Crew {
-            spec: &self.spec,
-            members: &self.members,
-            plugins: &self.plugins,
+            leaving: self.leaving.as_ref().map_or(&[], |leaving| &leaving.hosts),
             distribution: Some(&self.distribution),
-            state: &self.state,
-            kubeconfig: self.state.kubeconfig(),
-            parallel: self.options.parallel,
             bandwidth: self.options.bandwidth,
             aside: Aside::up_to(self.options.max_failures),
-            version: self.world.version,
-            secrets: Default::default(),
-            sent: Mutex::default(),
             lease: self.lease(task)?,
             record: Some(Record { journal: &self.journal, digests, resumed: self.resumed }),
+            ..Crew::plain(
+                self.world,
+                (&self.spec, &self.members),
+                &self.plugins,
+                &self.state,
+                self.options.parallel,
+            )
         };
-        self.begin(&crew)?;
+        self.begin(task, &crew)?;
         crew.settle()?;
         self.say_done(task)?;
-        crew.execute(task, &self.plan)?;
-        let (sent, aside) = (crew.sent, crew.aside);
-        aside.check(self.members.len())?;
-        if self.journal.open().is_some() {
-            self.journal.end()?;
+        let done = crew.execute(task, &self.plan).and_then(|()| crew.aside.check(self.spec.hosts.len()));
+        if let Err(error) = done {
+            // Whoever goes on, from wherever, is to know how far it came.
+            crew.share(task)?;
+            return Err(error);
         }
-        Ok(self.report(&sent.into_inner().expect("no holder panics")))
+        self.end(task, &crew)?;
+        let sent = crew.sent.into_inner().expect("no holder panics");
+        Ok(self.report(&sent))
     }
 
     /// Takes the right to do what was planned, and nothing else since.
@@ -322,21 +346,18 @@ impl Prepared<'_> {
         if self.plan.is_empty() && !strays {
             return Ok(None);
         }
-        let seen = |host: &str| self.members.iter().find(|member| member.name == host);
-        let wanted = Wanted {
-            spec: &self.spec,
-            keys: &self.keys,
-            who: &self.world.who,
-            seen: &|host| seen(host).map(|member| member.facts.token),
-            force: false,
-        };
-        Lease::take(task, &wanted).map(Some)
+        let (spec, keys, who, members) = (&self.spec, &self.keys, &self.world.who, &self.members);
+        Lease::take(task, &Wanted { spec, keys, who, members, force: false }).map(Some)
     }
 
-    /// Puts on disk what is about to be done, before it is.
-    fn begin(&self, crew: &Crew<'_>) -> Result<()> {
+    /// Puts on disk what is about to be done, before it is: here, then on the masters.
+    fn begin(&self, task: &Task, crew: &Crew<'_>) -> Result<()> {
+        if let Some(lease) = &crew.lease {
+            self.state.keep_token(lease.token())?;
+        }
         if self.resumed || self.plan.is_empty() {
-            return self.state.keep_spec(&self.said);
+            self.state.keep_spec(&self.said)?;
+            return crew.share(task);
         }
         let lost = |host: &&String| self.distribution.lacks[*host].fresh;
         let anew: Vec<String> = match self.options.course {
@@ -347,10 +368,29 @@ impl Prepared<'_> {
         if self.journal.open().is_some() {
             self.journal.abandon()?;
         }
+        if let Some(leaving) = &self.leaving {
+            self.state.keep_before(&leaving.before)?;
+        }
         self.state.keep(&self.said, &self.whole)?;
         let known = anew.iter().filter(|host| self.journal.knows(host));
         known.into_iter().try_for_each(|host| self.journal.forget(host))?;
-        Ok(self.journal.begin(self.begun.clone())?)
+        self.journal.begin(self.begun.clone())?;
+        if let (Some(leaving), Some(record)) = (&self.leaving, &crew.record) {
+            leaving.hand_over(&self.whole, record)?;
+        }
+        crew.share(task)
+    }
+
+    /// Notes that the run came to its end, and that hosts are out of the cluster.
+    fn end(&self, task: &Task, crew: &Crew<'_>) -> Result<()> {
+        if self.journal.open().is_none() {
+            return Ok(());
+        }
+        let gone = self.leaving.iter().flat_map(|leaving| &leaving.hosts).map(crate::HostSpec::name);
+        gone.filter(|host| self.journal.knows(host)).try_for_each(|host| self.journal.forget(&host))?;
+        self.journal.end()?;
+        self.state.forget_before()?;
+        crew.share(task)
     }
 
     /// Says what is not done again.
@@ -366,10 +406,10 @@ impl Prepared<'_> {
     }
 
     fn report(&self, sent: &BTreeMap<String, Sent>) -> Report {
-        let hosts = self.members.iter().map(|member| HostReport {
-            address: member.name.clone(),
-            sent_bytes: sent.get(&member.name).map_or(0, |sent| sent.sent),
-            relayed_bytes: sent.get(&member.name).map_or(0, |sent| sent.relayed),
+        let hosts = self.spec.hosts.iter().map(crate::HostSpec::name).map(|address| HostReport {
+            sent_bytes: sent.get(&address).map_or(0, |sent| sent.sent),
+            relayed_bytes: sent.get(&address).map_or(0, |sent| sent.relayed),
+            address,
         });
         Report {
             cluster: self.spec.name.clone(),
@@ -379,50 +419,4 @@ impl Prepared<'_> {
             steps_before: self.done.count(),
         }
     }
-}
-
-pub(crate) fn open_image(task: &Task, world: &World<'_>, reference: &Reference) -> Result<Image> {
-    let descriptor = match world.store.resolve(reference) {
-        Err(sealer_image::Error::NotFound { .. }) => (world.pull)(task, reference)?,
-        found => found?,
-    };
-    Ok(Image::open(world.store, &descriptor, &Platform::host())?)
-}
-
-/// The types whose plugins take back what they did.
-pub(crate) fn undone(plugins: &PluginSet, specs: &[PluginSpec]) -> BTreeSet<String> {
-    let kinds = specs.iter().map(|spec| &spec.kind);
-    let can = |kind: &&String| plugins.find(kind).is_some_and(|plugin| plugin.offers(Verb::Undo));
-    kinds.filter(can).cloned().collect()
-}
-
-/// Returns the hosts of each plugin; a plugin that there is not, or that has no host, is refused.
-pub(crate) fn targets(
-    spec: &ClusterSpec,
-    plugins: &PluginSet,
-    specs: &[PluginSpec],
-) -> Result<BTreeMap<String, Vec<String>>> {
-    let view = cluster(spec, &[]);
-    let (mut targets, mut errors) = (BTreeMap::new(), Vec::new());
-    for plugin in specs {
-        let place = format!("{}:{}", plugin.file, plugin.line);
-        if plugins.find(&plugin.kind).is_none() {
-            errors.push(InputError {
-                place: place.clone(),
-                message: format!("no plugin has the type `{}`", plugin.kind),
-                hint: Some(format!("this image and sealer have {}", plugins.kinds().join(", "))),
-            });
-        }
-        let hosts = match &plugin.on {
-            None => Ok(view.hosts.iter().map(|host| host.address.clone()).collect()),
-            Some(selector) => selector.select(&view),
-        };
-        match hosts {
-            Ok(hosts) => {
-                targets.insert(plan::target_key(plugin), hosts);
-            }
-            Err(message) => errors.push(InputError { place, message, hint: None }),
-        }
-    }
-    if errors.is_empty() { Ok(targets) } else { Err(Error::Input(errors)) }
 }

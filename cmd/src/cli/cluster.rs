@@ -156,6 +156,9 @@ pub(crate) struct RunArgs {
     /// Name of the cluster
     #[arg(long, value_name = "NAME", default_value = "my-cluster")]
     pub(crate) cluster_name: String,
+    /// Do not ask before hosts are taken out of the cluster that are not given any more
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) flags: RunFlags,
 }
@@ -172,6 +175,9 @@ pub(crate) struct ApplyArgs {
     /// Do what this plan of `sealer plan` says and nothing else; refuse if that is no longer the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "abandon"])]
     pub(crate) plan: Option<PathBuf>,
+    /// Do not ask before hosts are taken out of the cluster that are not given any more
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) flags: RunFlags,
 }
@@ -249,6 +255,30 @@ pub(crate) struct ResumeArgs {
     pub(crate) reach: ReachArgs,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+}
+
+/// Arguments of `adopt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every master keeps its cluster's state, but for secrets. This machine takes it over from one of them, and
+goes on as the machine that made the cluster would. Hosts are only read. The image comes by `sealer pull`
+or `sealer load`, where it is not here.
+
+Examples:
+  sealer adopt -m 10.0.0.2 --passwd-file secret
+  sealer adopt -c demo -m 10.0.0.2 && sealer status -c demo")]
+pub(crate) struct AdoptArgs {
+    /// Masters of the cluster that answer: one is enough
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) masters: String,
+    /// Name of the cluster [default: the only one that they are masters of]
+    #[arg(short = 'c', long = "cluster", value_name = "NAME", alias = "cluster-name")]
+    pub(crate) cluster: Option<String>,
+    /// How many hosts to ask at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
 }
 
 /// Arguments of `plan`.

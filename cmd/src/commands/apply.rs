@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use sealer_runtime::cluster::clusterfile;
 use sealer_runtime::{ClusterSpec, PlanFile};
 
-use super::cluster::{defaults, go};
+use super::cluster::{Wanted, defaults, go};
 use crate::cli::{ApplyArgs, ClusterfileArg, RunFlags};
 use crate::failure::{Failure, Kind};
 use crate::given;
@@ -15,7 +15,12 @@ use crate::settings::Settings;
 pub(super) fn run(args: &ApplyArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let spec = wanted(&args.clusterfile, &args.flags, settings)?;
     let plan = args.plan.as_deref().map(kept).transpose()?;
-    go(spec, &args.flags, plan, settings)
+    let wanted = match plan {
+        Some(plan) => Wanted::Just(Box::new(plan)),
+        None if args.force => Wanted::Unasked,
+        None => Wanted::Asked,
+    };
+    go(spec, &args.flags, wanted, settings)
 }
 
 /// Reads what a Clusterfile asks for.

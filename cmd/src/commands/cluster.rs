@@ -1,5 +1,6 @@
 //! What `run`, `apply` and `delete` share: logins, and the world that a run stands on.
 
+use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -99,15 +100,11 @@ pub(super) fn world<T>(
 pub(super) fn go(
     spec: ClusterSpec,
     flags: &RunFlags,
-    plan: Option<PlanFile>,
+    wanted: Wanted<'_>,
     settings: &Settings,
 ) -> Result<ExitCode, Failure> {
     let options = options(flags);
-    let wanted = match plan {
-        Some(plan) => Wanted::Just(Box::new(plan)),
-        None if flags.dry_run => Wanted::Plan(&|_| Ok(())),
-        None => Wanted::All,
-    };
+    let wanted = if flags.dry_run { Wanted::Plan(&|_| Ok(())) } else { wanted };
     let store = settings.store()?;
     world(settings, &store, &flags.reach.registry, |world| {
         trust::admit(&flags.policy, settings.task(), world, &spec.image)?;
@@ -134,8 +131,10 @@ pub(super) fn options(flags: &RunFlags) -> RunOptions {
 
 /// What is wanted of a run.
 pub(super) enum Wanted<'a> {
+    /// That it is done; the person is asked before hosts are taken out of the cluster.
+    Asked,
     /// That it is done.
-    All,
+    Unasked,
     /// That it is done just as it was planned.
     Just(Box<PlanFile>),
     /// Its plan, which is handed to the function.
@@ -184,10 +183,37 @@ pub(super) fn execute(
                 return Err(error.into());
             }
         }
-        Wanted::All => {}
+        Wanted::Asked if !prepared.leaving().is_empty() => {
+            let question = format!(
+                "take {} out of cluster `{}`",
+                prepared.leaving().join(", "),
+                prepared.plan().cluster
+            );
+            if let Err(refused) = confirm(&question, "nothing was changed") {
+                prepared.abandon()?;
+                return Err(refused);
+            }
+        }
+        Wanted::Asked | Wanted::Unasked => {}
     }
     let report = prepared.execute(settings.task()).map_err(failed)?;
     render::result(settings, &text(&report), &report)
+}
+
+/// Asks the person at the terminal; where nobody is there, the answer is no.
+pub(super) fn confirm(question: &str, refused: &str) -> Result<(), Failure> {
+    if !stdin().is_terminal() {
+        let message = format!("will not {question} unasked");
+        return Err(Failure::new(Kind::Usage, message).hint("`--force` does it without asking"));
+    }
+    let cannot = |error| Failure::new(Kind::Failed, "cannot ask").because(error);
+    write!(stderr(), "{question}? [y/N] ").map_err(cannot)?;
+    let mut answer = String::new();
+    stdin().read_line(&mut answer).map_err(cannot)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::new(Kind::Failed, refused)),
+    }
 }
 
 fn text(report: &Report) -> String {

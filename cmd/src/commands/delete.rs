@@ -1,15 +1,14 @@
 //! `sealer delete`: removes a cluster, or some of its hosts.
 
-use std::io::{IsTerminal, Write, stderr, stdin};
 use std::process::ExitCode;
 
 use sealer_runtime::cluster::{clusterfile, hosts};
 use sealer_runtime::{DeleteRequest, Which, delete};
 
 use super::apply::read;
-use super::cluster::{login, world};
+use super::cluster::{confirm, login, world};
 use crate::cli::{DeleteArgs, RegistryArgs};
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::render;
 use crate::settings::Settings;
 
@@ -22,7 +21,8 @@ pub(super) fn run(args: &DeleteArgs, settings: &Settings) -> Result<ExitCode, Fa
         let request = request(args, settings)?;
         let (name, doomed) = request.look(world)?;
         if !args.force {
-            confirm(&name, &doomed)?;
+            let (count, doomed) = (doomed.len(), doomed.join(", "));
+            confirm(&format!("delete {count} hosts of cluster `{name}` ({doomed})"), "nothing was deleted")?;
         }
         Ok(delete(settings.task(), &request, world)?)
     })?;
@@ -53,20 +53,4 @@ fn request(args: &DeleteArgs, settings: &Settings) -> Result<DeleteRequest, Fail
     };
     let known_hosts = args.ssh.known_hosts.clone();
     Ok(DeleteRequest { cluster, which, defaults, force: args.force, parallel: PARALLEL, known_hosts })
-}
-
-fn confirm(name: &str, hosts: &[String]) -> Result<(), Failure> {
-    let question = format!("delete {} hosts of cluster `{name}` ({})", hosts.len(), hosts.join(", "));
-    if !stdin().is_terminal() {
-        let message = format!("will not {question} unasked");
-        return Err(Failure::new(Kind::Usage, message).hint("`--force` deletes without asking"));
-    }
-    let cannot = |error| Failure::new(Kind::Failed, "cannot ask").because(error);
-    write!(stderr(), "{question}? [y/N] ").map_err(cannot)?;
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(cannot)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Kind::Failed, "nothing was deleted")),
-    }
 }

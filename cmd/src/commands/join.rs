@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use sealer_runtime::cluster::hosts;
 use sealer_runtime::joined;
 
-use super::cluster::{defaults, go, world};
+use super::cluster::{Wanted, defaults, go, world};
 use crate::cli::JoinArgs;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -20,5 +20,5 @@ pub(super) fn run(args: &JoinArgs, settings: &Settings) -> Result<ExitCode, Fail
     let spec = world(settings, &store, &args.flags.reach.registry, |world| {
         Ok(joined(world, args.cluster.name.as_deref(), (&masters, &nodes), &defaults)?)
     })?;
-    go(spec, &args.flags, None, settings)
+    go(spec, &args.flags, Wanted::Unasked, settings)
 }

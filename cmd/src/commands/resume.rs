@@ -26,6 +26,6 @@ pub(super) fn run(args: &ResumeArgs, settings: &Settings) -> Result<ExitCode, Fa
     world(settings, &store, &args.reach.registry, |world| {
         let spec = kept(world, args.cluster.name.as_deref(), &defaults)?;
         trust::admit(&args.policy, settings.task(), world, &spec.image)?;
-        execute(world, spec, options, Wanted::All, settings)
+        execute(world, spec, options, Wanted::Unasked, settings)
     })
 }

@@ -60,6 +60,11 @@ impl From<Error> for Failure {
             Error::NoCluster { known, .. } => {
                 Self::new(Kind::Usage, message).hint(format!("`-c NAME` names one of {}", known.join(", ")))
             }
+            Error::NotAdopted { known, .. } if known.is_empty() => Self::new(Kind::Failed, message)
+                .hint("masters keep their cluster's state since it was last run, and until it is deleted"),
+            Error::NotAdopted { known, .. } => {
+                Self::new(Kind::Usage, message).hint(format!("`-c NAME` names one of {}", known.join(", ")))
+            }
             _ => Self::new(Kind::Failed, message),
         }
     }

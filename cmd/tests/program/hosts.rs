@@ -65,11 +65,40 @@ impl Room {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// All that sealer has on the hosts, with its digests.
+    /// All that sealer has on the hosts, with its digests, but for the state that masters keep: there are
+    /// times in it.
     pub(crate) fn files(&self) -> Vec<String> {
         // What a root looked like when it was verified differs from host to host.
-        let list = "cd /var/lib/sealer && find . -type f ! -name .verified | sort | xargs -r sha256sum";
+        let list = "cd /var/lib/sealer && find . -type f ! -name .verified ! -name state.jsonl | sort | xargs -r sha256sum";
         self.on_all(&format!("{list} | sed 's,/.rootfs-[^/]*/,/rootfs/,'"))
+    }
+
+    /// Builds the image `tally:v1`, which leaves a line below `/marks` each time that something of it is done.
+    pub(crate) fn build_tally(&self) {
+        let user = &self.user;
+        user.write(
+            "tally/Kubefile",
+            "FROM scratch\nENV MODE=fast\nCOPY scripts etc ./\nCMD echo ran >> /marks/cmd\n",
+        );
+        user.write("tally/scripts/init.sh", "mkdir -p /marks; echo ran >> /marks/init\n");
+        user.write("tally/scripts/clean.sh", "rm -rf /marks\n");
+        user.write("tally/etc/app.conf.tmpl", "mode={{ .MODE }}\n");
+        user.ok(&["build", "-t", "tally:v1", "tally"]);
+    }
+
+    /// Writes a Clusterfile of `tally:v1`: these hosts are masters, those are nodes.
+    pub(crate) fn clusterfile(&self, masters: &[usize], nodes: &[usize], more: &str) {
+        let list =
+            |hosts: &[usize]| hosts.iter().map(|host| self.address(*host)).collect::<Vec<_>>().join(", ");
+        let mut text = format!(
+            "apiVersion: sealer.cloud/v2\nkind: Cluster\nmetadata:\n  name: my-cluster\nspec:\n  image: tally:v1\n  \
+             {more}ssh:\n    passwd: {PASSWORD}\n  hosts:\n  - ips: [{}]\n    roles: [master]\n",
+            list(masters)
+        );
+        if !nodes.is_empty() {
+            text.push_str(&format!("  - ips: [{}]\n    roles: [node]\n", list(nodes)));
+        }
+        self.user.write("Clusterfile", text);
     }
 
     /// Builds the image `demo:v1`, which leaves marks below `/marks` on every host.

@@ -2,20 +2,12 @@
 
 use crate::hosts::{PASSWORD, Room};
 
-const SCRIPT: &str = "mkdir -p /marks; echo ran >> /marks/init\n";
-
 /// A room of three hosts, two of which are a cluster.
 fn cluster_of_two() -> Room {
     let room = Room::with(3);
-    room.build_demo();
-    room.user.write("demo/scripts/init.sh", SCRIPT);
-    room.user.write(
-        "demo/Kubefile",
-        "FROM scratch\nENV MODE=fast ZONE=none\nCOPY scripts etc ./\nCMD echo ran >> /marks/cmd\n",
-    );
-    room.user.ok(&["build", "-t", "demo:v1", "demo"]);
+    room.build_tally();
     let (master, node) = (room.address(0), room.address(1));
-    room.user.ok(&["run", "demo:v1", "-m", &master, "-n", &node, "-p", PASSWORD]);
+    room.user.ok(&["run", "tally:v1", "-m", &master, "-n", &node, "-p", PASSWORD]);
     room
 }
 
@@ -26,7 +18,7 @@ fn a_host_joins_and_nothing_is_done_again_on_the_others() {
     assert_eq!(room.on_all("cat /marks/init"), ["ran\n"; 3]);
     assert_eq!(room.on_all("cat /marks/cmd 2>/dev/null"), ["ran\n", "", ""]);
     let config = "cat /var/lib/sealer/data/my-cluster/rootfs/etc/app.conf";
-    assert_eq!(room.on_all(config), ["mode=fast\nzone=none\n"; 3]);
+    assert_eq!(room.on_all(config), ["mode=fast\n"; 3]);
     let deleted = room.user.result(&["delete", "-a", "--force", "-p", PASSWORD]);
     assert_eq!(deleted["hosts"].as_array().unwrap().len(), 3);
 }

@@ -1,6 +1,7 @@
 //! The real program, against real files, registries and hosts: what it prints and its exit code.
 #![allow(clippy::unwrap_used, reason = "a test has nothing better to do than to panic")]
 
+mod adopt;
 mod archives;
 mod bad_clusters;
 mod bad_images;
@@ -27,6 +28,7 @@ mod phases;
 mod plans;
 mod plugins;
 mod races;
+mod reconcile;
 mod records;
 mod registries;
 mod relay;

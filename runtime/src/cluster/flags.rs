@@ -116,7 +116,7 @@ fn with_port(ssh: SshSpec, port: Option<u16>) -> SshSpec {
     SshSpec { port: port.unwrap_or(ssh.port), ..ssh }
 }
 
-pub(super) fn is_cluster_name(name: &str) -> bool {
+pub(crate) fn is_cluster_name(name: &str) -> bool {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     plain && name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.len() <= 63
 }

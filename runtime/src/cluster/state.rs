@@ -1,11 +1,13 @@
 //! A cluster's folder on this machine.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sealer_stdx::fs::{At, Lock, write_atomic};
 
+use super::shared::Shared;
 use super::{ClusterSpec, saved};
 use crate::error::{Error, Result};
 use crate::execute::journal::Journal;
@@ -13,6 +15,15 @@ use crate::plan::RunPlan;
 
 /// The plugins' steps that were done.
 const RAN: &str = "plugins.json";
+
+/// The folder of what plugins keep.
+const PLUGINS: &str = "plugins";
+/// The hosts that a run is taking out of the cluster, with all others, until it has come to its end.
+const BEFORE: &str = "Clusterfile.before";
+/// The token of the lease under which the folder changed last.
+const TOKEN: &str = ".token";
+/// What the masters keep too, besides what plugins keep.
+const SHARED: [&str; 6] = ["Clusterfile", BEFORE, "plan.json", "journal.jsonl", "known_hosts", RAN];
 
 /// The folder, locked for as long as the value lives.
 #[derive(Debug)]
@@ -89,7 +100,7 @@ impl State {
                 name.push_str(&format!("%{byte:02x}"));
             }
         }
-        self.dir.join("plugins").join(name)
+        self.dir.join(PLUGINS).join(name)
     }
 
     /// Notes that a plugin's step was done, once. On disk when this returns.
@@ -124,6 +135,84 @@ impl State {
         Ok(write_atomic(&clusterfile(&self.dir), saved::write(spec).as_bytes(), 0o600)?)
     }
 
+    /// Keeps a cluster as it was before hosts are taken out of it. On disk when this returns.
+    pub(crate) fn keep_before(&self, spec: &ClusterSpec) -> Result<()> {
+        Ok(write_atomic(&self.dir.join(BEFORE), saved::write(spec).as_bytes(), 0o600)?)
+    }
+
+    /// Forgets what was kept of hosts that are out of the cluster now.
+    pub(crate) fn forget_before(&self) -> Result<()> {
+        let path = self.dir.join(BEFORE);
+        if path.exists() { Ok(fs::remove_file(&path).at(&path)?) } else { Ok(()) }
+    }
+
+    /// Returns the Clusterfiles that say which hosts there are ([`clusterfiles`]).
+    pub(crate) fn clusterfiles(&self) -> Result<Vec<String>> {
+        clusterfiles(&self.dir)
+    }
+
+    /// The token of the lease under which the folder changed last; 0 where there was none.
+    pub(crate) fn token(&self) -> u64 {
+        let text = fs::read_to_string(self.dir.join(TOKEN)).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
+    }
+
+    /// Notes that the folder changes under a lease. On disk when this returns.
+    pub(crate) fn keep_token(&self, token: u64) -> Result<()> {
+        Ok(write_atomic(&self.dir.join(TOKEN), token.to_string().as_bytes(), 0o600)?)
+    }
+
+    /// Returns what the masters are to keep too.
+    pub(crate) fn shared(&self) -> Result<BTreeMap<String, String>> {
+        let mut names: Vec<String> = SHARED.map(str::to_owned).into();
+        let plugins = fs::read_dir(self.dir.join(PLUGINS)).into_iter().flatten().flatten();
+        let plugins = plugins.filter_map(|entry| entry.file_name().into_string().ok());
+        names.extend(plugins.filter(|name| !name.starts_with('.')).map(|name| format!("{PLUGINS}/{name}")));
+        let mut files = BTreeMap::new();
+        for name in names {
+            let path = self.dir.join(&name);
+            if path.is_file() {
+                let text = fs::read(&path).at(&path)?;
+                files.insert(name, String::from_utf8_lossy(&text).into_owned());
+            }
+        }
+        Ok(files)
+    }
+
+    /// Puts what a master keeps in the place of what is here. Keys of hosts that are known here stay.
+    /// On disk when this returns.
+    pub(crate) fn take(&self, shared: &Shared) -> Result<()> {
+        for name in self.shared()?.keys().filter(|name| !shared.files.contains_key(*name)) {
+            let path = self.dir.join(name);
+            if name != "known_hosts" {
+                fs::remove_file(&path).at(&path)?;
+            }
+        }
+        for (name, text) in &shared.files {
+            let path = self.dir.join(name);
+            let parent = path.parent().unwrap_or(&self.dir);
+            fs::create_dir_all(parent).at(parent)?;
+            match name.as_str() {
+                "known_hosts" => self.add_keys(text)?,
+                _ => write_atomic(&path, text.as_bytes(), 0o600)?,
+            }
+        }
+        self.keep_token(shared.header.token)
+    }
+
+    /// Adds the keys of hosts of which none is known.
+    pub(crate) fn add_keys(&self, others: &str) -> Result<()> {
+        let path = self.known_hosts();
+        let mut text = if path.exists() { fs::read_to_string(&path).at(&path)? } else { String::new() };
+        let host = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+        let known: Vec<String> = text.lines().map(host).collect();
+        for line in others.lines().filter(|line| !known.contains(&host(line))) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        Ok(write_atomic(&path, text.as_bytes(), 0o600)?)
+    }
+
     /// Tells whether nothing was ever kept here: the folder was made to be locked only.
     pub(crate) fn is_new(&self) -> bool {
         !clusterfile(&self.dir).exists()
@@ -137,6 +226,14 @@ impl State {
 
 fn clusterfile(dir: &Path) -> PathBuf {
     dir.join("Clusterfile")
+}
+
+/// Returns the Clusterfiles that say which hosts a cluster has: as it was asked for last, and as it was
+/// before a run that has not come to its end.
+pub(crate) fn clusterfiles(dir: &Path) -> Result<Vec<String>> {
+    let paths = [clusterfile(dir), dir.join(BEFORE)];
+    let there = paths.iter().filter(|path| path.exists());
+    there.map(|path| Ok(fs::read_to_string(path).at(path)?)).collect()
 }
 
 /// Lists the clusters that are kept, sorted.

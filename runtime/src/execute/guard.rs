@@ -26,7 +26,8 @@ impl Guard {
     /// A command that does `script` and keeps a record of its end. It holds a lock meanwhile, which
     /// nothing that it leaves behind inherits.
     ///
-    /// `fence` ends it before it begins where another operator has taken over.
+    /// `fence` ends it before it begins where another operator has taken over. A command that takes the
+    /// cluster's folder away takes the record with it.
     pub(crate) fn wrap(&self, script: &str, fence: &str) -> String {
         let Self { dir, record, digest } = self;
         format!(
@@ -40,6 +41,7 @@ rm -f {record}
 ) 9>&-
 status=$?
 [ $status = 0 ] || exit $status
+[ -d {dir} ] || exit 0
 printf %s {digest} >{record}.new && sync {record}.new && mv {record}.new {record}"#
         )
     }

@@ -146,8 +146,8 @@ impl Crew<'_> {
         &self,
         task: &Task,
         member: &Member,
-        verb: KubeadmVerb,
-        document: &str,
+        step: &Step,
+        (verb, document): (KubeadmVerb, &str),
     ) -> Result<()> {
         let mut document = document.to_owned();
         if verb != KubeadmVerb::Init {
@@ -159,6 +159,7 @@ impl Crew<'_> {
             self.bring_service_account(member)?;
         }
         let script = script(&state_dir(self.spec), verb, &member.name);
+        let script = self.guarded(step, &member.name, script);
         let command = format!("kubeadm {}", verb.word());
         show(task, member, (&command, &script), &mut document.as_bytes())
     }
@@ -183,6 +184,21 @@ impl Crew<'_> {
             ));
         }
         task.finish();
+        Ok(())
+    }
+
+    /// Has Kubernetes forget hosts that are gone, as the API server on `member` sees them. A cluster that
+    /// does not answer keeps nobody from being forgotten.
+    pub(super) fn forget(&self, task: &Task, member: &Member, hosts: &[String]) -> Result<()> {
+        self.fetch_kubeconfig(member)?;
+        if !self.kubeconfig.exists() {
+            return Ok(());
+        }
+        for host in hosts {
+            if let Err(reason) = remove_node(&self.kubeconfig, host, Pods::Leave) {
+                task.warn(format!("{host}: Kubernetes still knows the node: {reason}"));
+            }
+        }
         Ok(())
     }
 

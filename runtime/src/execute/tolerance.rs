@@ -67,8 +67,8 @@ impl Aside {
     ///
     /// # Errors
     /// When there are any.
-    pub(crate) fn check(self, of: usize) -> Result<()> {
-        let errors = self.failed.into_inner().expect("no holder panics");
+    pub(crate) fn check(&self, of: usize) -> Result<()> {
+        let errors = std::mem::take(&mut *self.failed.lock().expect("no holder panics"));
         if errors.is_empty() { Ok(()) } else { Err(Error::SetAside { of, errors }) }
     }
 }

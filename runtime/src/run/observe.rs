@@ -5,12 +5,14 @@ use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 
 use super::RunOptions;
-use crate::cluster::ClusterSpec;
+use crate::cluster::shared::{self, Header, Shared};
+use crate::cluster::state::State;
+use crate::cluster::{ClusterSpec, HostSpec};
 use crate::distribute::{self, HostTree, Lack, Trust};
 use crate::error::{Error, HostError, HostFailure, Result, all};
 use crate::execute::Member;
 use crate::facts;
-use crate::host::{Keys, connect};
+use crate::host::{Keys, connect, must};
 
 /// Logs in to every host, reads its facts and what it has, and refuses what these forbid.
 pub(super) fn observe(
@@ -34,14 +36,39 @@ pub(super) fn observe(
 
 /// Logs in to hosts and reads their facts.
 pub(crate) fn log_in(spec: &ClusterSpec, keys: &Keys, parallel: usize) -> Result<Vec<Member>> {
-    let dir = spec.data_dir();
-    let members = fanout(parallel, spec.hosts.iter().collect(), |host: &crate::HostSpec| {
+    all(reach(&spec.hosts, &spec.data_dir(), keys, parallel)).map_err(Error::Hosts)
+}
+
+/// Logs in to hosts and reads their facts. Each is there or is not. `dir` is the cluster's folder there.
+pub(crate) fn reach(
+    hosts: &[HostSpec],
+    dir: &str,
+    keys: &Keys,
+    parallel: usize,
+) -> Vec<std::result::Result<Member, HostError>> {
+    fanout(parallel, hosts.iter().collect(), |host: &HostSpec| {
         let name = host.name();
         let connected = connect(host, keys)?;
-        let facts = facts::gather(&*connected, &dir).map_err(|failure| failure.on(&name))?;
+        let facts = facts::gather(&*connected, dir).map_err(|failure| failure.on(&name))?;
         Ok(Member { name, host: connected, facts })
+    })
+}
+
+/// Takes over the state of the master that has the latest one, where it is later than what is here:
+/// somebody has changed the cluster from another machine. Tells whether it was.
+pub(crate) fn refresh(state: &State, members: &[Member], data_dir: &str) -> Result<bool> {
+    let known = members.iter().filter_map(|member| Some((member, Header::parse(&member.facts.state)?)));
+    let latest = known.max_by_key(|(_, header)| (header.token, header.journal));
+    let Some((member, _)) = latest.filter(|(_, header)| header.token > state.token()) else {
+        return Ok(false);
+    };
+    let taken = must(&*member.host, &shared::get(data_dir)).and_then(|text| {
+        Shared::parse(&String::from_utf8_lossy(&text))
+            .map_err(|reason| HostFailure::Unfit(format!("the cluster's state cannot be read: {reason}")))
     });
-    all(members).map_err(Error::Hosts)
+    let shared = taken.map_err(|failure| Error::Hosts(vec![failure.on(&member.name)]))?;
+    state.take(&shared)?;
+    Ok(true)
 }
 
 /// What the facts forbid, on all hosts together.

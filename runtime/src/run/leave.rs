@@ -1,0 +1,138 @@
+//! Hosts that are in the cluster, and are to be no longer.
+
+use std::collections::BTreeMap;
+
+use sealer_plugin::{PluginSet, PluginSpec};
+use sealer_stdx::task::Task;
+
+use super::{observe, targets};
+use crate::cluster::clusterfile;
+use crate::cluster::flags::Defaults;
+use crate::cluster::state::State;
+use crate::cluster::{ClusterSpec, HostSpec};
+use crate::error::{Error, InputError, Result};
+use crate::execute::journal::{How, Journal};
+use crate::execute::{Digests, Member, Record};
+use crate::host::Keys;
+use crate::plan::{Action, LeaveInput, PhasePlan, PluginInput, RemoveInput, RunPlan, Step, leave};
+
+/// What leaves, and what it was.
+pub(super) struct Leaving {
+    /// The hosts.
+    pub(super) hosts: Vec<HostSpec>,
+    /// Those of them that cannot be reached.
+    lost: Vec<String>,
+    /// The cluster with them.
+    pub(super) before: ClusterSpec,
+}
+
+impl Leaving {
+    /// Compares the cluster that is wanted with the one that there is, and logs in to what is to leave it.
+    ///
+    /// # Errors
+    /// When no master would stay, or a host that answers does not let us in.
+    pub(super) fn find(
+        task: &Task,
+        said: &ClusterSpec,
+        state: &State,
+        keys: &Keys,
+        parallel: usize,
+    ) -> Result<Option<(Self, Vec<Member>)>> {
+        let defaults = Defaults { ssh: said.first_master().ssh.clone(), ..Defaults::default() };
+        let Some(before) = everybody(&state.clusterfiles()?, &defaults)? else { return Ok(None) };
+        let stays = |host: &HostSpec| said.hosts.iter().any(|wanted| wanted.address == host.address);
+        let hosts: Vec<HostSpec> = before.hosts.iter().filter(|host| !stays(host)).cloned().collect();
+        if hosts.is_empty() {
+            return Ok(None);
+        }
+        let is_master = |host: &&HostSpec| host.has_role("master");
+        if !before.hosts.iter().filter(is_master).any(stays) {
+            let message =
+                format!("no master of cluster `{}` would stay, and with the last one it is gone", said.name);
+            let hint = "keep one until the new masters are in, or `sealer delete` the cluster first";
+            let place = "hosts".to_owned();
+            return Err(Error::Input(vec![InputError { place, message, hint: Some(hint.to_owned()) }]));
+        }
+        let task = task.child("connect", format!("{} hosts that leave", hosts.len()), None)?;
+        let reached = observe::reach(&hosts, &said.data_dir(), keys, parallel);
+        let (mut members, mut lost, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        for result in reached {
+            match result {
+                Ok(member) => members.push(member),
+                Err(error) if error.failure.is_unreachable() => {
+                    task.warn(format!("{error}; it leaves the cluster as it is, and is not cleaned"));
+                    lost.push(error.host);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Error::Hosts(errors));
+        }
+        task.finish();
+        Ok(Some((Self { hosts, lost, before }, members)))
+    }
+
+    /// Returns what is done to the hosts, before all else.
+    pub(super) fn plan(
+        &self,
+        (plugins, specs): (&PluginSet, &[PluginSpec]),
+        full: &ClusterSpec,
+        goes_on: bool,
+    ) -> Result<Vec<PhasePlan>> {
+        let hosts: Vec<String> =
+            self.hosts.iter().map(HostSpec::name).filter(|host| !self.lost.contains(host)).collect();
+        let with_them = ClusterSpec { hosts: self.before.hosts.clone(), ..full.clone() };
+        let mut targets = targets(&with_them, plugins, specs)?;
+        targets.values_mut().for_each(|on| on.retain(|host| hosts.contains(host)));
+        let (said, undone) = (BTreeMap::new(), super::undone(plugins, specs));
+        let input = PluginInput { specs, targets: &targets, said: &said, undone: &undone };
+        let remove = RemoveInput { spec: full, hosts: &hosts, goes_on, plugins: input, undo: &[] };
+        let first = full.first_master().name();
+        Ok(leave(&LeaveInput { remove, lost: &self.lost, first }))
+    }
+
+    /// Tells whether a step that is done once for the whole cluster was done where the first master was
+    /// until now.
+    pub(super) fn did(&self, step: &Step, (journal, digests): (&Journal, Digests<'_>)) -> bool {
+        let former = self.before.first_master().name();
+        let digests = Digests { said: &self.before, ..digests };
+        is_of_cluster(step) && journal.is_done(&step.id, &former, &digests.of(step, &former))
+    }
+
+    /// Notes for the new first master what the former one did for the cluster. On disk when this returns.
+    pub(super) fn hand_over(&self, plan: &RunPlan, record: &Record<'_>) -> Result<()> {
+        for step in plan.steps().filter(|step| self.did(step, (record.journal, record.digests))) {
+            for host in &step.hosts {
+                record.journal.note(&step.id, host, record.digests.of(step, host), How::Found)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The image's own commands.
+fn is_of_cluster(step: &Step) -> bool {
+    matches!(step.action, Action::Exec { .. }) && step.id.starts_with("guest/")
+}
+
+/// A cluster as its Clusterfiles say: as it was asked for last, then as it was before a run that has not
+/// come to its end.
+pub(crate) fn everybody(texts: &[String], defaults: &Defaults) -> Result<Option<ClusterSpec>> {
+    let mut all: Option<ClusterSpec> = None;
+    for text in texts {
+        let kept = clusterfile::parse("Clusterfile", text, defaults).map_err(Error::Input)?;
+        match &mut all {
+            None => all = Some(kept),
+            Some(all) => {
+                let known: Vec<_> = all.hosts.iter().map(|host| host.address).collect();
+                // They were there first.
+                let rest = kept.hosts.into_iter().filter(|host| !known.contains(&host.address));
+                all.hosts.splice(0..0, rest);
+                // The sort is stable: the first master is who was it before.
+                all.hosts.sort_by_key(|host| !host.has_role("master"));
+            }
+        }
+    }
+    Ok(all)
+}
