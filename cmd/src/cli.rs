@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
-    AdoptArgs, ApplyArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg,
+    AdoptArgs, ApplyArgs, CheckArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg,
     HostCommand, JoinArgs, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
 };
 pub(crate) use files::{ConvertArgs, EncryptArgs, LintArgs, SchemaName};
@@ -132,6 +132,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Encrypt a password for a Clusterfile
     Encrypt(EncryptArgs),
+    /// Check whether hosts are fit for a cluster
+    Check(CheckArgs),
     /// Run a cluster image on hosts
     Run(RunArgs),
     /// Run what a Clusterfile says

@@ -3,6 +3,7 @@
 mod adopt;
 mod apply;
 mod build;
+mod check;
 mod cluster;
 mod convert;
 mod delete;
@@ -79,6 +80,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Lint(args) => lint::run(&args, settings),
         Command::Convert(args) => convert::run(&args, settings),
         Command::Encrypt(args) => encrypt::run(&args, settings),
+        Command::Check(args) => check::run(&args, settings),
         Command::Run(args) => run::run(&args, settings),
         Command::Apply(args) => apply::run(&args, settings),
         Command::Adopt(args) => adopt::run(&args, settings),

@@ -17,6 +17,7 @@ mod kube;
 mod kubernetes;
 mod lease;
 pub mod plan;
+pub mod preflight;
 mod render;
 mod run;
 

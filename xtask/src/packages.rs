@@ -9,11 +9,12 @@ use std::process::Command;
 use crate::command::{self, Failure, Result};
 
 /// What the program is compiled with, makes hosts with, and the registry.
-const ALWAYS: [&str; 13] = [
+const ALWAYS: [&str; 14] = [
     "ca-certificates",
     "docker-registry",
     "gcc",
     "iproute2",
+    "iputils-ping",
     "libc6-dev",
     "libssl-dev",
     "mount",

@@ -257,6 +257,45 @@ pub(crate) struct ResumeArgs {
     pub(crate) policy: PolicyArgs,
 }
 
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Looks at all hosts at once, and between them: system, size, disk, clock, ports, names, what is there already.
+Exits with 5 if anything would keep a cluster from being made.
+
+Examples:
+  sealer check --pre -f Clusterfile
+  sealer check --pre -m 10.0.0.1-10.0.0.3 -n 10.0.0.4 --passwd-file secret --fix")]
+pub(crate) struct CheckArgs {
+    /// Check whether hosts are fit for a cluster that is not there yet
+    #[arg(long, required = true)]
+    pub(crate) pre: bool,
+    /// The Clusterfile that names the hosts
+    #[arg(
+        short = 'f',
+        long = "clusterfile",
+        alias = "Clusterfile",
+        value_name = "FILE",
+        conflicts_with_all = ["masters", "nodes"],
+        required_unless_present = "masters"
+    )]
+    pub(crate) file: Option<PathBuf>,
+    /// Masters
+    #[arg(short, long, value_name = "HOSTS")]
+    pub(crate) masters: Option<String>,
+    /// Nodes
+    #[arg(short, long, value_name = "HOSTS", requires = "masters")]
+    pub(crate) nodes: Option<String>,
+    /// Mend what can be mended without harm: swap, kernel modules
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// How many hosts to ask at once
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) parallel: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+}
+
 /// Arguments of `adopt`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -27,6 +27,7 @@ mod mistyped;
 mod phases;
 mod plans;
 mod plugins;
+mod preflight;
 mod races;
 mod reconcile;
 mod records;
