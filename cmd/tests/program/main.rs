@@ -39,3 +39,4 @@ mod sweep;
 mod traces;
 mod trust;
 mod verbs;
+mod ways;

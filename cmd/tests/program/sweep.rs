@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::hosts::{PASSWORD, Room};
+use crate::kit::files;
 
 const HOSTS: u16 = 5;
 
@@ -30,6 +31,12 @@ spec:
   action: PostInstall
   data: echo plugin > /marks/plugin
 ";
+/// The image's files, all of one size: what a plain stream sends whole or again.
+const PIECES: u64 = 8;
+const PIECE: u64 = 256 * 1024;
+/// What stands around pieces in a stream, and in the image beside them.
+const AROUND: u64 = 64 * 1024;
+
 const MARKS: &str = "cat /marks/init /marks/cmd /marks/plugin 2>/dev/null";
 
 /// A room with an image that tells how often it was run.
@@ -40,9 +47,32 @@ fn room() -> Room {
     user.write("sweep/mark.yaml", MARK);
     user.write("sweep/scripts/init.sh", "mkdir -p /marks\necho init >> /marks/init\n");
     user.write("sweep/scripts/clean.sh", "rm -rf /marks\n");
-    user.write("sweep/files/one", "1".repeat(200_000));
+    for piece in 0..PIECES {
+        user.write(&format!("sweep/files/piece-{piece}"), noise(piece + 1));
+    }
     user.ok(&["build", "-t", "sweep:v1", "sweep"]);
     room
+}
+
+/// A piece that cannot be compressed, the same each time.
+fn noise(mut seed: u64) -> Vec<u8> {
+    let words = std::iter::repeat_with(|| {
+        // xorshift64
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed.to_le_bytes()
+    });
+    words.take(usize::try_from(PIECE / 8).unwrap()).flatten().collect()
+}
+
+/// The sizes of the pieces that have arrived on a host, in whole or in part.
+fn arrived(room: &Room, host: usize) -> Vec<u64> {
+    let folder = room.user.path(&format!("sandbox/hosts/{}/data/data/my-cluster", room.hosts()[host].name));
+    let is_piece =
+        |file: &PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("piece-"));
+    let pieces = files(&folder).into_iter().filter(is_piece);
+    pieces.filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).collect()
 }
 
 /// What is on the hosts after a run, whatever became of the program on the way.
@@ -87,6 +117,8 @@ struct Resumed {
     at: String,
     before: u64,
     after: u64,
+    /// The most bytes that a host had received and was sent again.
+    again: u64,
 }
 
 /// Goes on with the run, checks the end state and that nothing is left to do, and takes all away again.
@@ -97,6 +129,7 @@ fn go_on(room: &Room, expected: &(Vec<String>, Vec<String>)) -> Resumed {
         "step" => word(line, "step"),
         other => other.to_owned(),
     });
+    let had: Vec<Vec<u64>> = (0..usize::from(HOSTS)).map(|host| arrived(room, host)).collect();
     let flags = room.flags();
     let run: Vec<&str> = ["run", "sweep:v1"].into_iter().chain(flags.iter().map(String::as_str)).collect();
     let is_open = !killed.is_empty() && at != "end";
@@ -116,6 +149,18 @@ fn go_on(room: &Room, expected: &(Vec<String>, Vec<String>)) -> Resumed {
         let host = hosts.iter().find(|host| host["address"] == line["host"]).unwrap();
         assert_eq!(host["sentBytes"], 0, "killed after {at}");
     }
+    // What a host had received, it is not sent again, but for the piece that was under way.
+    let again = (0..usize::from(HOSTS)).map(|host| {
+        let address = room.address(host);
+        let hosts = report["hosts"].as_array().unwrap();
+        let sent =
+            hosts.iter().find(|host| host["address"] == *address).unwrap()["sentBytes"].as_u64().unwrap();
+        let again = (had[host].iter().sum::<u64>() + sent).saturating_sub(PIECES * PIECE);
+        assert!(had[host].iter().filter(|size| **size < PIECE).count() <= 1, "{address} has {:?}", had[host]);
+        assert!(again <= PIECE + AROUND, "killed after {at}: {address} had {:?}, was sent {sent}", had[host]);
+        again
+    });
+    let again = again.max().unwrap_or_default();
     let answer = room.user.sealer(&[&["--quiet"], &run[..]].concat());
     assert_eq!(
         answer.stdout,
@@ -123,7 +168,7 @@ fn go_on(room: &Room, expected: &(Vec<String>, Vec<String>)) -> Resumed {
     );
     room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
     let number = |name: &str| report[name].as_u64().unwrap();
-    Resumed { at, before: number("stepsBefore"), after: number("steps") }
+    Resumed { at, before: number("stepsBefore"), after: number("steps"), again }
 }
 
 #[test]
@@ -134,11 +179,20 @@ fn a_run_killed_at_every_line_of_its_journal_ends_as_if_it_had_not_been() {
     assert_eq!(expected.1, expected_marks());
     let total = lines(&room).len();
     room.user.ok(&["delete", "-a", "--force", "-p", PASSWORD]);
-    println!("| killed after line | which is | steps before | steps of the resumed run |\n|---|---|---|---|");
+    println!(
+        "| killed after line | which is | steps before | steps of the resumed run | most bytes that a host was sent again |\n|---|---|---|---|---|"
+    );
     for boundary in 0..=total {
         kill_when(start(&room), || lines(&room).len() >= boundary);
-        let Resumed { at, before, after } = go_on(&room, &expected);
-        println!("| {boundary} | {at} | {before} | {after} |");
+        let Resumed { at, before, after, again } = go_on(&room, &expected);
+        println!("| {boundary} | {at} | {before} | {after} | {again} |");
+    }
+    // While the image is on its way.
+    for piece in 1..PIECES {
+        let has_come = |host| u64::try_from(arrived(&room, host).len()).unwrap() >= piece;
+        kill_when(start(&room), || (0..usize::from(HOSTS)).any(has_come));
+        let Resumed { at, before, after, again } = go_on(&room, &expected);
+        println!("| piece {piece} of {PIECES} | {at} | {before} | {after} | {again} |");
     }
 }
 
@@ -189,14 +243,18 @@ fn cut_sweep(share: usize) {
         room.sandbox().cut(&host).unwrap();
         let code = program.wait().unwrap().code();
         room.sandbox().mend(&host).unwrap();
-        let Resumed { at, before, after } = go_on(&room, &expected);
-        println!("| {boundary} | {} | {at} | {code:?} | {before} | {after} |", boundary % usize::from(HOSTS));
+        let Resumed { at, before, after, again } = go_on(&room, &expected);
+        let host = boundary % usize::from(HOSTS) + 1;
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        println!("| {boundary} | {host} | {at} | {code} | {before} | {after} | {again} |");
     }
 }
 
 #[test]
 fn a_run_whose_host_is_cut_off_at_any_line_of_its_journal_ends_as_if_it_had_not_been() {
-    println!("| cut after line | host | last line | exit code | steps before | steps after |");
+    println!(
+        "| cut after line | host | last line of the run | its exit code | steps before | steps of the resumed run | most bytes that a host was sent again |"
+    );
     thread::scope(|scope| {
         for share in 0..SHARES {
             scope.spawn(move || cut_sweep(share));
