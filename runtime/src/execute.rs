@@ -258,7 +258,8 @@ impl Crew<'_> {
 
     /// A script as it is done once, and by nobody whom another operator has overtaken.
     fn guarded(&self, step: &Step, host: &str, script: String) -> String {
-        self.guard(step, host).map_or(script.clone(), |guard| guard.wrap(&script, &self.fence()))
+        let Some(guard) = self.guard(step, host) else { return script };
+        guard.wrap(&script, &self.fence())
     }
 
     /// What keeps a host from doing what another operator does not want any more.

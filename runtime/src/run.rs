@@ -286,7 +286,7 @@ impl Prepared<'_> {
     /// Refuses to do anything else than what was planned before.
     ///
     /// # Errors
-    /// [`Error::Changed`], with the difference.
+    /// [`crate::Error::Changed`], with the difference.
     pub fn check(&self, kept: &PlanFile) -> Result<()> {
         kept.check(&self.plan_file())
     }

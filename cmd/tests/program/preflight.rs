@@ -12,8 +12,8 @@ const OF_THE_MACHINE: [&str; 11] =
 fn check(room: &Room, hosts: &[&str]) -> (Vec<String>, Option<i32>) {
     let args = [&["--output", "json", "check", "--pre", "-p", PASSWORD], hosts].concat();
     let answer = room.user.sealer(&args);
-    let events = answer.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let result = events.last().unwrap()["result"].clone();
+    let last = answer.stdout.lines().next_back().unwrap();
+    let result = serde_json::from_str::<Value>(last).unwrap()["result"].clone();
     let findings = result["findings"].as_array().unwrap_or_else(|| panic!("{}", answer.stderr)).iter();
     let of_room = findings.filter(|found| !OF_THE_MACHINE.contains(&found["id"].as_str().unwrap()));
     let line = |found: &Value| {
