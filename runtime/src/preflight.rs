@@ -76,7 +76,7 @@ pub struct PreflightRequest {
 /// When the work is interrupted. A host that cannot be reached is a finding.
 pub fn preflight(task: &Task, request: &PreflightRequest) -> Result<Checked> {
     let spec = &request.spec;
-    let keys = Keys::new(request.pinned.clone(), request.known_hosts.clone(), false);
+    let keys = Keys::new(request.pinned.clone(), request.known_hosts.clone(), false, request.parallel);
     let looked = task.child("connect", format!("{} hosts", spec.hosts.len()), None)?;
     let reached = fanout(request.parallel, spec.hosts.iter().collect(), |host: &crate::HostSpec| {
         let connected = connect(host, &keys)?;

@@ -57,7 +57,11 @@ impl Crew<'_> {
     pub(crate) fn settle(&self) -> crate::error::Result<()> {
         let Some(Distribution { trees, lacks, .. }) = self.distribution else { return Ok(()) };
         let dir = self.spec.data_dir();
-        let hashed = self.members.iter().filter(|member| lacks.get(&member.name).is_some_and(|lack| lack.nothing)).collect();
+        let hashed = self
+            .members
+            .iter()
+            .filter(|member| lacks.get(&member.name).is_some_and(|lack| lack.nothing))
+            .collect();
         let kept = fanout(self.parallel, hashed, |member: &Member| {
             let (lack, host) = (&lacks[&member.name], &*member.host);
             let tidied = if lack.strays { tidy(host, &dir) } else { Ok(()) };
