@@ -150,14 +150,13 @@ pub fn pull(
 ) -> Result<()> {
     for kind in Kind::ALL {
         let name = name(beside, digest, kind);
-        match registry.repository(task, &name).resolve() {
-            Ok(_) => transfer::pull(task, store, registry, &name, &Platform::host())?,
+        match registry.repository(task, &name).find() {
+            Ok(Some(_)) => transfer::pull(task, store, registry, &name, &Platform::host())?,
+            Ok(None) => continue,
             // Some registries say of what is not there that one may not have it.
-            Err(Error::Registry(
-                RegistryError::ManifestUnknown { .. }
-                | RegistryError::Unauthorized { .. }
-                | RegistryError::Forbidden { .. },
-            )) => continue,
+            Err(Error::Registry(RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. })) => {
+                continue;
+            }
             Err(error) => return Err(error),
         };
     }

@@ -7,6 +7,13 @@ use crate::hosts::Room;
 /// What a distribution leaves besides the roots and the cache: agents, and folders of cut transfers.
 const LEFT: &str = "ps -eo args | grep -v grep | grep -c '[.]agent-'; ls -A /var/lib/sealer/data/*/ | grep -v -e '^.rootfs-[^b]' -e '^.verified$' | tr '\\n' ' '";
 
+/// What is left on so many hosts where all is well: the root, and on the master the cluster's state.
+fn left(hosts: usize) -> Vec<&'static str> {
+    let mut left = vec!["0\nrootfs "; hosts];
+    left[0] = "0\nrootfs state.jsonl ";
+    left
+}
+
 /// Bytes that no compression makes less.
 pub(crate) fn noise(mut seed: u64, count: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(count + 8);
@@ -48,10 +55,16 @@ fn relayed_hosts_have_what_streamed_hosts_have_and_nothing_of_the_relaying_is_le
             "cd /var/lib/sealer/data/{cluster}/rootfs/ && find . -printf '%y %m %P %l\\n' | sort && find . -type f | sort | xargs sha256sum"
         )
     };
+    const OTHERS: &str = "0\n/var/lib/sealer/data/one/: rootfs  /var/lib/sealer/data/two/: rootfs ";
     assert_eq!(room.on_all(&list("two")), room.on_all(&list("one")));
     assert_eq!(
         room.on_all(LEFT),
-        ["0\n/var/lib/sealer/data/one/: rootfs  /var/lib/sealer/data/two/: rootfs "; 4]
+        [
+            "0\n/var/lib/sealer/data/one/: rootfs state.jsonl  /var/lib/sealer/data/two/: rootfs state.jsonl ",
+            OTHERS,
+            OTHERS,
+            OTHERS
+        ]
     );
     let (sent, relayed) = (bytes(&report, "sentBytes"), bytes(&report, "relayedBytes"));
     // The first is sent the image by this machine, and hands it on; the agent goes to one, and on from there.
@@ -114,7 +127,7 @@ fn a_host_whose_agent_is_killed_is_named_and_ends_like_the_others() {
     );
     let roots = room.on_all(ROOT);
     assert_eq!((&roots[2], &roots[3]), (&roots[1], &roots[1]));
-    assert_eq!(room.on_all(LEFT), ["0\nrootfs "; 4]);
+    assert_eq!(room.on_all(LEFT), left(4));
 }
 
 #[test]
@@ -130,5 +143,5 @@ fn an_operator_that_is_killed_leaves_no_agent_and_the_next_run_ends_the_work() {
     let roots = room.on_all(ROOT);
     assert_eq!(&roots[1], &roots[2]);
     assert_eq!(roots[1].lines().count(), 44);
-    assert_eq!(room.on_all(LEFT), ["0\nrootfs "; 3]);
+    assert_eq!(room.on_all(LEFT), left(3));
 }

@@ -311,6 +311,17 @@ impl<'a> Repository<'a> {
         self.read(|place| manifest::resolve(place, place.name()))
     }
 
+    /// The same of what need not be there: the first place that answers says so, and no further one is asked.
+    ///
+    /// # Errors
+    /// When the registry refuses or cannot be reached.
+    pub fn find(&self) -> Result<Option<Descriptor>> {
+        self.read(|place| match manifest::resolve(place, place.name()) {
+            Err(Error::Registry(RegistryError::ManifestUnknown { .. })) => Ok(None),
+            found => found.map(Some),
+        })
+    }
+
     /// Gives a manifest or an index, which the registry may have already, the reference's tag.
     /// A reference without a tag wants nothing more than that the manifest is there.
     ///
