@@ -96,3 +96,28 @@ fn a_cluster_cannot_lose_all_its_masters() {
          hint: keep one until the new masters are in, or `sealer delete` the cluster first\n",
     );
 }
+
+#[test]
+fn a_kubernetes_does_not_lose_a_master_that_its_etcd_counts() {
+    let room = Room::with(3);
+    room.build_tally();
+    room.clusterfile(&[0, 1], &[2], "");
+    room.user.ok(&["apply"]);
+    room.user.write("tally/Kubefile", "FROM scratch\nENV MODE=fast\nCOPY scripts etc bin ./\nCMD true\n");
+    room.user.write("tally/bin/kubeadm", "true\n");
+    room.user.write(
+        "tally/etc/kubeadm.yml",
+        "apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nkubernetesVersion: v1.20.2\n",
+    );
+    room.user.ok(&["build", "--allow-missing", "-t", "tally:v1", "tally"]);
+    room.clusterfile(&[0], &[2], "");
+    room.user.refused(
+        &["apply", "--force"],
+        3,
+        &format!(
+            "error: hosts: `{}` is a master, and those are not taken out of a Kubernetes yet\n\
+             hint: name it as a master again; nodes can be taken out\n",
+            room.address(1)
+        ),
+    );
+}

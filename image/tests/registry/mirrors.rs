@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use sealer_image::registry::{Mirrors, RegistryError};
 use sealer_image::transfer::{pull, push};
-use sealer_image::{Error, Platform, Reference, Registry, RegistrySettings, Store};
+use sealer_image::{Error, Image, Platform, Reference, Registry, RegistrySettings, Store};
 use sealer_stdx::task::{Cancel, Event, Observe, Task};
 use sealer_testkit::{Action, Fault, Proxy, RegistryOptions};
 use tempfile::{TempDir, tempdir};
@@ -94,10 +94,11 @@ fn a_mirror_that_is_down_or_lacks_the_image_or_loses_a_blob_is_passed_over_with_
         ]
     );
     // What a mirror begins and never ends is gone on with at the next place, from its byte.
+    let large = Image::open(&here, &image, &Platform::host()).unwrap().manifest.layers()[1].digest().clone();
     let (_dir, here) = store();
     let name = origin.reference("team/whole:v1");
     pushed(&origin, "team/whole:v1");
-    mirror.proxy.inject(Fault::on("GET", "/blobs/", Action::CutResponse { after: 1_000_000 }));
+    mirror.proxy.inject(Fault::on("GET", large.as_ref(), Action::CutResponse { after: 1_000_000 }));
     mirror.proxy.inject(Fault::on("GET", "/blobs/", Action::status(404)).always());
     let pulled = pull(&task, &here, &registry, &name, &Platform::host()).unwrap();
     assert_eq!(pulled.digest(), image.digest());

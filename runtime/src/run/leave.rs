@@ -74,12 +74,18 @@ impl Leaving {
     }
 
     /// Returns what is done to the hosts, before all else.
+    ///
+    /// # Errors
+    /// When a master would leave a cluster that goes on as a Kubernetes.
     pub(super) fn plan(
         &self,
         (plugins, specs): (&PluginSet, &[PluginSpec]),
         full: &ClusterSpec,
         goes_on: bool,
     ) -> Result<Vec<PhasePlan>> {
+        if goes_on {
+            self.refuse_masters()?;
+        }
         let hosts: Vec<String> =
             self.hosts.iter().map(HostSpec::name).filter(|host| !self.lost.contains(host)).collect();
         let with_them = ClusterSpec { hosts: self.before.hosts.clone(), ..full.clone() };
@@ -90,6 +96,22 @@ impl Leaving {
         let remove = RemoveInput { spec: full, hosts: &hosts, goes_on, plugins: input, undo: &[] };
         let first = full.first_master().name();
         Ok(leave(&LeaveInput { remove, lost: &self.lost, first }))
+    }
+
+    /// Refuses to take masters out of a Kubernetes: its etcd would go on counting one that is gone, and
+    /// nodes would go on asking the first one.
+    fn refuse_masters(&self) -> Result<()> {
+        let refused = |host: &HostSpec| InputError {
+            place: "hosts".to_owned(),
+            message: format!(
+                "`{}` is a master, and those are not taken out of a Kubernetes yet",
+                host.name()
+            ),
+            hint: Some("name it as a master again; nodes can be taken out".to_owned()),
+        };
+        let masters = self.hosts.iter().filter(|host| host.has_role("master"));
+        let errors: Vec<InputError> = masters.map(refused).collect();
+        if errors.is_empty() { Ok(()) } else { Err(Error::Input(errors)) }
     }
 
     /// Tells whether a step that is done once for the whole cluster was done where the first master was
