@@ -100,12 +100,15 @@ fn is_plain(file: &str) -> bool {
     parts.len() <= 2 && parts.iter().all(is_name)
 }
 
-/// A command that replaces a master's copy with what comes on standard input. `fence` ends it before it
-/// begins where another operator has taken over.
-pub(crate) fn put(data_dir: &str, fence: &str) -> String {
+/// A command that replaces a master's copy with so many bytes that come on standard input. `fence` ends it
+/// before it begins where another operator has taken over. Nothing is written before all of it is there:
+/// where the connection breaks, the copy is what it was, and no part of another one is left.
+pub(crate) fn put(data_dir: &str, fence: &str, bytes: usize) -> String {
     let (dir, file) = (quote(data_dir), quote(&format!("{data_dir}/{FILE}")));
     format!(
-        "{fence}\nmkdir -p {dir} && umask 077 && cat > {file}.new && sync {file}.new && mv -f {file}.new {file}"
+        "{fence}\nLC_ALL=C; text=$(cat; echo .); text=${{text%.}}\n\
+         [ ${{#text}} -eq {bytes} ] || {{ echo \"the state of the cluster broke off\" >&2; exit 1; }}\n\
+         mkdir -p {dir} && umask 077 && printf %s \"$text\" > {file}.new && sync {file}.new && mv -f {file}.new {file}"
     )
 }
 

@@ -16,7 +16,7 @@ impl Crew<'_> {
         let Some(lease) = &self.lease else { return Ok(()) };
         let own = (lease.token(), self.who, now());
         let text = Shared::new(&self.spec.name, self.state.shared()?, own).to_text();
-        let command = shared::put(&self.spec.data_dir(), &self.fence());
+        let command = shared::put(&self.spec.data_dir(), &self.fence(), text.len());
         let hosts = self.spec.hosts.iter().filter(|host| host.has_role("master"));
         let masters: Vec<String> = hosts.map(crate::HostSpec::name).collect();
         let members = self.members.iter().filter(|member| masters.contains(&member.name)).collect();
