@@ -6,20 +6,7 @@ use std::process::Command;
 use sealer_testkit::{Registry, RegistryOptions};
 
 use crate::kit::User;
-
-/// Bytes that nothing compresses.
-fn noise(size: usize) -> Vec<u8> {
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut bytes = Vec::with_capacity(size + 8);
-    while bytes.len() < size {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(size);
-    bytes
-}
+use crate::relay::noise;
 
 /// Runs a script in which `small/` is a file system of 4 MiB, and returns what it printed.
 fn on_a_small_disk(user: &User, script: &str) -> String {
@@ -42,7 +29,7 @@ fn on_a_small_disk(user: &User, script: &str) -> String {
 fn a_pull_that_has_no_room_is_refused_before_it_begins_and_says_how_much_is_missing() {
     let registry = Registry::start(RegistryOptions::default());
     let user = User::new();
-    user.write("context/noise", noise(8 << 20));
+    user.write("context/noise", noise(1, 8 << 20));
     user.write("context/Kubefile", "FROM scratch\nCOPY noise .\n");
     let name = format!("{}/demo:v1", registry.address());
     user.ok(&["build", "-t", &name, "context"]);
@@ -71,7 +58,7 @@ const SIZES: &str = "160 400 1000 2000 3000 4000 5000 7000 9000 24000";
 fn a_disk_that_is_full_at_any_point_leaves_the_store_whole_and_what_is_missing_is_told() {
     let registry = Registry::start(RegistryOptions::default());
     let user = User::new();
-    user.write("context/noise", noise(3 << 20));
+    user.write("context/noise", noise(1, 3 << 20));
     user.write("context/note", "a note\n");
     user.write("context/Kubefile", "FROM scratch\nCOPY noise .\n");
     user.write("context/small", "FROM scratch\nCOPY note .\n");
@@ -120,7 +107,7 @@ fn a_disk_that_is_full_at_any_point_leaves_the_store_whole_and_what_is_missing_i
 #[test]
 fn a_build_that_fills_the_disk_leaves_the_store_whole() {
     let user = User::new();
-    user.write("context/noise", noise(8 << 20));
+    user.write("context/noise", noise(1, 8 << 20));
     user.write("context/note", "a note\n");
     user.write("context/Kubefile", "FROM scratch\nCOPY noise .\n");
     user.write("context/small", "FROM scratch\nCOPY note .\n");
