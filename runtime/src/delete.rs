@@ -13,7 +13,7 @@ use crate::cluster::flags::Defaults;
 use crate::cluster::hosts::Endpoint;
 use crate::cluster::state::{self, State};
 use crate::error::{Error, HostError, InputError, Result, all};
-use crate::execute::{Crew, Member};
+use crate::execute::{Crew, Left, Member};
 use crate::host::Keys;
 use crate::kubernetes::{Pods, remove_node};
 use crate::lease::{Lease, Wanted};
@@ -55,6 +55,8 @@ pub struct Deleted {
     pub hosts: Vec<String>,
     /// The hosts that were passed over.
     pub unreachable: Vec<String>,
+    /// What commands made on hosts and somebody has changed since: it is left.
+    pub left: Vec<Left>,
 }
 
 impl DeleteRequest {
@@ -157,6 +159,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     let known = doomed.iter().filter(|host| journal.knows(host));
     known.into_iter().try_for_each(|host| journal.forget(host))?;
     crew.execute(task, &plan)?;
+    let left = std::mem::take(&mut *crew.left.lock().expect("no holder panics"));
     for lost in missing.iter().filter(|_| goes_on) {
         if let Err(reason) = remove_node(&state.kubeconfig(), &lost.host, Pods::Leave) {
             task.warn(format!("{}: Kubernetes still knows the node: {reason}", lost.host));
@@ -171,7 +174,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
         }
     }
     let unreachable = missing.into_iter().map(|error| error.host).collect();
-    Ok(Deleted { cluster: name, hosts, unreachable })
+    Ok(Deleted { cluster: name, hosts, unreachable, left })
 }
 
 /// The plugins' steps that were done and can be taken back.

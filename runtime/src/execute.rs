@@ -5,6 +5,7 @@ mod guard;
 pub(crate) mod journal;
 mod kubernetes;
 mod lines;
+mod made;
 mod plugins;
 mod reach;
 mod send;
@@ -37,6 +38,7 @@ use guard::Guard;
 pub use journal::check_journal;
 use journal::{How, Journal};
 use lines::Lines;
+pub use made::Left;
 pub(crate) use plugins::{cluster, invocation};
 pub(crate) use reach::Reach;
 pub(crate) use send::Sent;
@@ -93,6 +95,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) secrets: kubernetes::Secrets,
     /// The bytes that went over the wire, by host.
     pub(crate) sent: Mutex<BTreeMap<String, Sent>>,
+    /// What is left on hosts of what commands made there.
+    pub(crate) left: Mutex<Vec<Left>>,
     /// The right to change the cluster; a plugin by hand on hosts of no cluster has none.
     pub(crate) lease: Option<Lease>,
     /// Where it is written down; a delete and a plugin by hand are not.
@@ -123,6 +127,7 @@ impl<'a> Crew<'a> {
             aside: Aside::default(),
             secrets: Default::default(),
             sent: Mutex::default(),
+            left: Mutex::default(),
             lease: None,
             record: None,
         }
@@ -157,6 +162,7 @@ impl Crew<'_> {
                 self.on_hosts(task, step, |member, _| self.exec(task, member, step, (command, env)))
             }
             Action::Kubeconfig => self.on_hosts(task, step, |member, _| self.fetch_kubeconfig(member)),
+            Action::Restore => self.on_hosts(task, step, |member, _| self.restore(task, member)),
             Action::Remove { dir } => self.on_hosts(task, step, |member, _| remove(member, dir)),
             Action::RegistryCertificate(registry) => self.registry_certificate(task, step, registry),
             Action::Certificates { names } => self.certificates(task, step, names),
@@ -229,7 +235,7 @@ impl Crew<'_> {
     fn can_repeat(&self, step: &Step) -> bool {
         match step.action {
             Action::Exec { .. } | Action::Kubeadm { .. } => self.has_guards(),
-            Action::Distribute { .. } | Action::Kubeconfig | Action::Remove { .. } => true,
+            Action::Distribute { .. } | Action::Kubeconfig | Action::Restore | Action::Remove { .. } => true,
             Action::RegistryCertificate(_) | Action::Certificates { .. } => true,
             Action::Drain | Action::Forget { .. } => true,
             // Plugins see to their own repetition; nodes are looked at without a host's session.
@@ -259,7 +265,9 @@ impl Crew<'_> {
     /// A script as it is done once, and by nobody whom another operator has overtaken.
     fn guarded(&self, step: &Step, host: &str, script: String) -> String {
         let Some(guard) = self.guard(step, host) else { return script };
-        guard.wrap(&script, &self.fence())
+        // A delete makes nothing that would have to be taken back.
+        let around = self.record.as_ref().map(|_| made::around(&self.spec.data_dir(), &step.id));
+        guard.wrap(&script, &self.fence(), around.as_ref())
     }
 
     /// What keeps a host from doing what another operator does not want any more.
@@ -305,6 +313,17 @@ impl Crew<'_> {
         );
         let exports = env.iter().map(|(name, value)| format!("export {name}={}\n", quote(value)));
         exports.chain([command.to_owned()]).collect()
+    }
+
+    /// Takes back what commands made on a host, as far as nobody has changed it since.
+    fn restore(&self, task: &Task, member: &Member) -> std::result::Result<(), HostFailure> {
+        let printed = must(&*member.host, &made::undo(&self.spec.data_dir()))?;
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        for left in printed.lines().filter_map(|line| Left::read(&member.name, line)) {
+            task.warn(format!("{left}"));
+            self.left.lock().expect("no holder panics").push(left);
+        }
+        Ok(())
     }
 
     fn fetch_kubeconfig(&self, member: &Member) -> std::result::Result<(), HostFailure> {

@@ -26,7 +26,7 @@ pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use distribute::{Distributor, Trust};
 pub use error::{Error, HostError, HostFailure, Result};
-pub use execute::check_journal;
+pub use execute::{Left, check_journal};
 pub use plan::{PlanFile, RunPlan};
 pub use run::{
     Course, HostReport, HostStatus, Prepared, Report, RunOptions, World, forget_host_key, joined, kept,

@@ -95,6 +95,8 @@ pub enum Action {
     },
     /// Has a plugin take back what it did in an earlier run.
     Undo(Box<PluginSpec>),
+    /// Takes back what commands made on the hosts, by the record that these keep.
+    Restore,
     /// Removes the cluster's folder from the hosts.
     Remove {
         /// The folder.
@@ -266,7 +268,7 @@ impl Step {
                     gone.join(", ")
                 )
             }
-            Action::Kubeconfig | Action::Drain => writeln!(f, "  {}  {hosts}", self.id),
+            Action::Kubeconfig | Action::Drain | Action::Restore => writeln!(f, "  {}  {hosts}", self.id),
             Action::Plugin { spec, says } => {
                 writeln!(f, "  {}  {hosts}  ({} of {})", self.id, spec.kind, spec.file)?;
                 says.iter().try_for_each(|line| writeln!(f, "    {line}"))

@@ -33,6 +33,12 @@ pub(super) fn run(args: &DeleteArgs, settings: &Settings) -> Result<ExitCode, Fa
     if !deleted.unreachable.is_empty() {
         text.push_str(&format!("; not reached, and left as they are: {}", deleted.unreachable.join(", ")));
     }
+    if !deleted.left.is_empty() {
+        text.push_str(&format!(
+            "; {} files are left that were changed since they were made",
+            deleted.left.len()
+        ));
+    }
     render::result(settings, &text, &deleted)
 }
 

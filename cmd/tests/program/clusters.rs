@@ -103,7 +103,7 @@ fn a_delete_leaves_nothing_here_or_there() {
     let deleted = room.user.result(&["delete", "--all", "--force", "-p", PASSWORD]);
     assert_eq!(
         deleted,
-        json!({ "cluster": "my-cluster", "hosts": [room.address(0), room.address(1)], "unreachable": [] })
+        json!({ "cluster": "my-cluster", "hosts": [room.address(0), room.address(1)], "unreachable": [], "left": [] })
     );
     assert_eq!(room.on_all("ls -A /var/lib/sealer /marks 2>/dev/null"), ["/var/lib/sealer:\n"; 2]);
     assert_eq!(files(&room.user.path("root/clusters")), Vec::<std::path::PathBuf>::new());

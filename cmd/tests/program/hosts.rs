@@ -68,8 +68,8 @@ impl Room {
     /// All that sealer has on the hosts, with its digests, but for the state that masters keep: there are
     /// times in it.
     pub(crate) fn files(&self) -> Vec<String> {
-        // What a root looked like when it was verified differs from host to host.
-        let list = "cd /var/lib/sealer && find . -type f ! -name .verified ! -name state.jsonl | sort | xargs -r sha256sum";
+        // What a root looked like when it was verified, and what commands made, differ from host to host.
+        let list = "cd /var/lib/sealer && find . -type f ! -name .verified ! -name state.jsonl ! -path '*/.made/*' | sort | xargs -r sha256sum";
         self.on_all(&format!("{list} | sed 's,/.rootfs-[^/]*/,/rootfs/,'"))
     }
 

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use sealer_sandbox::UpOptions;
 use sealer_testkit::{Registry, RegistryOptions};
+use serde_json::json;
 
 use crate::hosts::Room;
 use crate::kit::{User, files};
@@ -164,4 +165,39 @@ fn after_a_delete_a_host_has_the_files_that_it_had_before() {
     assert!(with.len() > before[0].len() + 5);
     room.user.ok(&["delete", "-a", "--force", "-u", "ops", "-p", crate::hosts::PASSWORD]);
     assert_eq!([disk(&room, 0), disk(&room, 1)], before);
+}
+
+/// Makes files, a folder, a link and a unit, changes a file and removes one; nothing in the image undoes it.
+const MAKER: &str = "mkdir -p /etc/made/deep /usr/local/bin; echo one > /etc/made/deep/one; ln -s one /etc/made/deep/link\n\
+                     echo more >> /etc/there.conf; rm /etc/going.conf; echo tool > /usr/local/bin/made-tool\n\
+                     printf '[Unit]\\nDescription=made\\n' > /etc/systemd/system/made.service\n";
+
+#[test]
+fn what_commands_made_is_taken_back_and_what_was_changed_since_is_left_and_told() {
+    let room = Room::with(2);
+    let user = &room.user;
+    user.write("maker/Kubefile", "FROM scratch\nCOPY scripts .\nCMD echo once > /etc/made/cmd\n");
+    user.write("maker/scripts/init.sh", MAKER);
+    user.ok(&["build", "-t", "maker:v1", "maker"]);
+    room.on_all(
+        "mkdir -p /etc/systemd/system /usr/local/bin; echo before | tee /etc/there.conf > /etc/going.conf",
+    );
+    let before = [disk(&room, 0), disk(&room, 1)];
+    room.run("maker:v1", &[]);
+    assert_eq!(room.on_all("cat /etc/there.conf /etc/made/deep/link /etc/made/cmd 2>/dev/null; ls /etc/going.conf 2>/dev/null"), ["before\nmore\none\nonce\n", "before\nmore\none\n"]);
+    room.on(1, "echo mine >> /etc/made/deep/one");
+    let deleted = user.result(&["delete", "-a", "--force", "-p", crate::hosts::PASSWORD]);
+    let left = |path: &str, reason: &str| json!({ "host": room.address(1), "path": path, "reason": reason });
+    assert_eq!(
+        deleted["left"],
+        json!([
+            left("/etc/made/deep/one", "it was changed since"),
+            left("/etc/made/deep", "it is not empty"),
+            left("/etc/made", "it is not empty"),
+        ])
+    );
+    assert_eq!(disk(&room, 0), before[0]);
+    let mut after = disk(&room, 1);
+    assert_eq!(after.remove("upper/etc/made/deep/one").as_deref(), Some(&b"one\nmine\n"[..]));
+    assert_eq!(after, before[1]);
 }

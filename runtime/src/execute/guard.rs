@@ -28,18 +28,22 @@ impl Guard {
     ///
     /// `fence` ends it before it begins where another operator has taken over. A command that takes the
     /// cluster's folder away takes the record with it.
-    pub(crate) fn wrap(&self, script: &str, fence: &str) -> String {
+    /// `around` stands before the command and behind it.
+    pub(crate) fn wrap(&self, script: &str, fence: &str, around: Option<&(String, String)>) -> String {
         let Self { dir, record, digest } = self;
+        let (before, after) = around.map_or(("", ""), |(before, after)| (before, after));
         format!(
             r#"mkdir -p {dir} || exit
 exec 9>>{dir}/lock
 flock 9
 {fence}
 rm -f {record}
+{before}
 (
 {script}
 ) 9>&-
 status=$?
+{after}
 [ $status = 0 ] || exit $status
 [ -d {dir} ] || exit 0
 printf %s {digest} >{record}.new && sync {record}.new && mv {record}.new {record}"#

@@ -30,6 +30,7 @@ pub(crate) fn remove(input: &RemoveInput<'_>) -> RunPlan {
         "if [ -f {rootfs}/scripts/clean.sh ]; then chmod +x {rootfs}/scripts/clean.sh && cd {rootfs}/scripts && /bin/bash clean.sh; fi"
     );
     let clean = Step::new("clean/clean.sh", hosts.clone(), Action::Exec { command, env: BTreeMap::new() });
+    let restore = Step::new("remove/made", hosts.clone(), Action::Restore);
     let remove = Step::new("remove/rootfs", hosts, Action::Remove { dir: input.spec.data_dir() });
     let mut phases: Vec<PhasePlan> = Vec::new();
     let pre_clean = undo(input).into_iter().chain(plugins(Phase::PreClean)).collect();
@@ -42,7 +43,7 @@ pub(crate) fn remove(input: &RemoveInput<'_>) -> RunPlan {
     steps.push(clean);
     add(&mut phases, Phase::Clean, steps);
     add(&mut phases, Phase::PostClean, plugins(Phase::PostClean));
-    add(&mut phases, Phase::Remove, vec![remove]);
+    add(&mut phases, Phase::Remove, vec![restore, remove]);
     let image = input.spec.image.familiar();
     RunPlan { cluster: input.spec.name.clone(), image, digest: String::new(), phases }
 }
