@@ -2,6 +2,7 @@
 
 mod json;
 mod lines;
+mod log;
 pub(crate) mod size;
 pub(crate) mod table;
 mod terminal;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::cli::{GlobalArgs, Output};
 use crate::failure::{Failure, Kind};
 use crate::settings::Settings;
+pub(crate) use log::Log;
 
 /// Returns the observer that the arguments and the terminal call for.
 pub(crate) fn observer(global: &GlobalArgs, plain: bool) -> Arc<dyn Observe> {

@@ -15,7 +15,8 @@ use sealer_stdx::task::{Cancel, Task};
 
 use crate::cli::{GlobalArgs, Output, RegistryArgs};
 use crate::failure::{Failure, Kind};
-use crate::{given, render};
+use crate::given;
+use crate::render::{self, Log};
 
 /// The settings of one call of the program.
 pub(crate) struct Settings {
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) plugin_socket: Option<i32>,
     /// Who runs the program, where: for others who want the same cluster.
     pub(crate) who: String,
+    log: Arc<Log>,
     task: Task,
 }
 
@@ -42,7 +44,7 @@ impl Settings {
     pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
         let home = env::var_os("HOME").map(PathBuf::from);
         let cancel = cancel_on_signals()?;
-        let observer = render::observer(global, is_set("NO_COLOR"));
+        let log = Arc::new(Log::new(render::observer(global, is_set("NO_COLOR"))));
         Ok(Self {
             root: global.root.clone().unwrap_or_else(|| default_root(home.as_ref())),
             output: global.output,
@@ -53,13 +55,19 @@ impl Settings {
             plugin_socket: env::var("SEALER_FD").ok().and_then(|text| text.parse().ok()),
             who: who(),
             home,
-            task: Task::root(observer, cancel),
+            task: Task::root(log.clone(), cancel),
+            log,
         })
     }
 
     /// The root of the call's tasks.
     pub(crate) fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// Has all events of this call written down with a cluster.
+    pub(crate) fn log_with(&self, cluster: &str) -> Result<(), Failure> {
+        self.log.keep_in(&self.root.join("clusters").join(cluster).join("logs")).map(drop)
     }
 
     /// Registries, as the arguments reach them.

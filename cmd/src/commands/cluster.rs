@@ -196,6 +196,7 @@ pub(super) fn execute(
         }
         Wanted::Asked | Wanted::Unasked => {}
     }
+    settings.log_with(&prepared.plan().cluster)?;
     let report = prepared.execute(settings.task()).map_err(failed)?;
     render::result(settings, &text(&report), &report)
 }

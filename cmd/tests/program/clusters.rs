@@ -250,3 +250,25 @@ fn the_password_is_kept_nowhere_and_printed_nowhere() {
     assert_eq!(telling, Vec::<std::path::PathBuf>::new());
     assert!(!(answer.stdout + &answer.stderr).contains(PASSWORD));
 }
+
+#[test]
+fn a_run_is_logged_with_its_cluster_whatever_was_shown() {
+    let room = Room::with(1);
+    room.build_demo();
+    let flags = room.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let answer = room.user.sealer(&[&["--quiet", "run", "demo:v1"], &flags[..]].concat());
+    assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
+    let logs = files(&room.user.path("root/clusters/my-cluster/logs"));
+    assert_eq!(logs.len(), 1);
+    let text = fs::read_to_string(&logs[0]).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps = lines.iter().filter(|line| line["event"] == "started" && line["kind"] == "step");
+    let steps: Vec<&str> = steps.map(|line| line["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        steps,
+        ["distribute/rootfs", "host-init/init.sh", "init/kubeconfig", "guest/cmd-1", "guest/kubeconfig"]
+    );
+    assert!(lines.iter().all(|line| line["at"].as_str().is_some_and(|at| at.ends_with('Z'))));
+}
