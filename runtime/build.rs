@@ -1,6 +1,7 @@
-//! Builds the agent that hosts are given, as a program that needs nothing of the host, and hands it to the crate.
+//! Builds the programs that hosts are given, agent and balancer, so that they need nothing of the host, and
+//! hands them to the crate.
 //!
-//! It has a target folder of its own beside the others: cargo does not wait for itself, and all
+//! They have a target folder of their own beside the others: cargo does not wait for itself, and all
 //! profiles share it.
 
 use std::env;
@@ -14,7 +15,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 fn main() -> io::Result<()> {
-    for path in ["agent/src", "agent/Cargo.toml", "../Cargo.toml", "build.rs"] {
+    let changed =
+        ["agent/src", "agent/Cargo.toml", "balancer/src", "balancer/Cargo.toml", "../Cargo.toml", "build.rs"];
+    for path in changed {
         println!("cargo::rerun-if-changed={path}");
     }
     let variable = |name: &str| env::var(name).unwrap_or_default();
@@ -31,15 +34,16 @@ fn main() -> io::Result<()> {
             "agent",
             "--package",
             "sealer-agent",
-            "--bin",
-            "sealer-agent",
+            "--package",
+            "sealer-balancer",
+            "--bins",
         ])
         .args(["--target", &target, "--target-dir"])
         .arg(&place)
         .current_dir(Path::new(&variable("CARGO_MANIFEST_DIR")).join("agent"))
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    // What the cargo that runs us, and clippy, say to the compiler is not meant for the agent.
+    // What the cargo that runs us, and clippy, say to the compiler is not meant for them.
     let told = ["RUSTC_WORKSPACE_WRAPPER", "RUSTDOCFLAGS", "CLIPPY_ARGS", "CARGO_BUILD_TARGET"];
     told.iter().for_each(|name| {
         cargo.env_remove(name);
@@ -53,10 +57,12 @@ fn main() -> io::Result<()> {
     if !cargo.status()?.success() {
         return Err(io::Error::other("the agent cannot be built"));
     }
-    let program = place.join(&target).join("agent/sealer-agent");
-    let mut packed = GzEncoder::new(File::create(out.join("sealer-agent.gz"))?, Compression::best());
-    io::copy(&mut File::open(&program)?, &mut packed)?;
-    packed.finish()?;
-    println!("cargo::rustc-env=SEALER_AGENT_SIZE={}", fs::metadata(&program)?.len());
+    let built = place.join(&target).join("agent");
+    for name in ["sealer-agent", "sealer-balancer"] {
+        let mut packed = GzEncoder::new(File::create(out.join(format!("{name}.gz")))?, Compression::best());
+        io::copy(&mut File::open(built.join(name))?, &mut packed)?;
+        packed.finish()?;
+    }
+    println!("cargo::rustc-env=SEALER_AGENT_SIZE={}", fs::metadata(built.join("sealer-agent"))?.len());
     Ok(())
 }

@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("sealer-plugin", &["sealer-plugin-abi", "sealer-plugin-sdk"]),
     ("sealer-build", &["sealer-image", "sealer-plugin", "sealer-stdx"]),
     ("sealer-agent", &[]),
+    ("sealer-balancer", &[]),
     ("sealer-runtime", &["sealer-agent", "sealer-image", "sealer-plugin", "sealer-stdx"]),
     ("sealer-sandbox", &[]),
     ("sealer-testkit", &[]),
@@ -51,9 +52,15 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Where lines may be printed and the environment read, besides programs for developers.
-const PRINTS: &[&str] =
-    &["cmd/src/render", "cmd/src/failure.rs", "cmd/src/commands/", "runtime/agent/src/main.rs"];
-const ENVIRONMENT: &[&str] = &["cmd/src/settings.rs", "runtime/agent/src/main.rs"];
+const PRINTS: &[&str] = &[
+    "cmd/src/render",
+    "cmd/src/failure.rs",
+    "cmd/src/commands/",
+    "runtime/agent/src/main.rs",
+    "runtime/balancer/src/main.rs",
+];
+const ENVIRONMENT: &[&str] =
+    &["cmd/src/settings.rs", "runtime/agent/src/main.rs", "runtime/balancer/src/main.rs"];
 
 const DEVELOPERS: &[&str] = &["fuzz/", "testdata/kit/", "xtask/", "plugin/examples/"];
 
