@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{
-    AdoptArgs, ApplyArgs, CheckArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg,
-    HostCommand, JoinArgs, PlanArgs, ResumeArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
+    AdoptArgs, ApplyArgs, CertArgs, CheckArgs, ClusterfileArg, DeleteArgs, DistributionArgs, DistributorArg,
+    HostCommand, JoinArgs, PlanArgs, ResumeArgs, RollbackArgs, RunArgs, RunFlags, SshArgs, StatusArgs,
+    UpgradeArgs, UpgradeFlags,
 };
 pub(crate) use files::{ConvertArgs, EncryptArgs, LintArgs, SchemaName};
 pub(crate) use image::{
@@ -149,6 +150,12 @@ pub(crate) enum Command {
     Adopt(AdoptArgs),
     /// Remove a cluster, or some of its hosts
     Delete(DeleteArgs),
+    /// Bring a cluster to another version of Kubernetes
+    Upgrade(UpgradeArgs),
+    /// Go back to the image that a cluster ran before its upgrade
+    Rollback(RollbackArgs),
+    /// Renew a cluster's certificates
+    Cert(CertArgs),
     /// Compare a cluster's hosts with what was asked for
     Status(StatusArgs),
     /// Make keys

@@ -3,6 +3,7 @@
 mod adopt;
 mod apply;
 mod build;
+mod cert;
 mod check;
 mod cluster;
 mod convert;
@@ -39,6 +40,7 @@ mod sign;
 mod status;
 mod system;
 mod tag;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -88,6 +90,9 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Join(args) => join::run(&args, settings),
         Command::Resume(args) => resume::run(&args, settings),
         Command::Delete(args) => delete::run(&args, settings),
+        Command::Upgrade(args) => upgrade::run(&args, settings),
+        Command::Rollback(args) => upgrade::back(&args, settings),
+        Command::Cert(args) => cert::run(&args, settings),
         Command::Status(args) => status::run(&args, settings),
         Command::Docs(command) => docs::run(&command),
         Command::Host(command) => host::run(&command, settings),

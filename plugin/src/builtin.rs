@@ -10,6 +10,8 @@ mod on_nodes;
 mod shell;
 mod taint;
 
+pub use etcd::TOOLS as ETCD_TOOLS;
+
 use std::thread;
 
 use on_nodes::OnNodes;

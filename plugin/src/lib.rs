@@ -15,7 +15,7 @@ pub mod spec;
 pub mod template;
 pub mod yaml;
 
-pub use builtin::BUILT_IN;
+pub use builtin::{BUILT_IN, ETCD_TOOLS};
 pub use phase::Phase;
 pub use plugin::{Error, HostError, Output, Plugin, PluginHost, Verb};
 pub use sealer_plugin_sdk::wire;

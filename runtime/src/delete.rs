@@ -12,13 +12,14 @@ use crate::cluster::ClusterSpec;
 use crate::cluster::flags::Defaults;
 use crate::cluster::hosts::Endpoint;
 use crate::cluster::state::{self, State};
-use crate::error::{Error, HostError, InputError, Result, all};
+use crate::distribute::{Distributor, Trust};
+use crate::error::{Error, HostError, HostFailure, InputError, Result, all};
 use crate::execute::{Crew, Left, Member};
 use crate::host::Keys;
-use crate::kubernetes::{Pods, remove_node};
+use crate::kubernetes::{Pods, guard_members, remove_node};
 use crate::lease::{Lease, Wanted};
 use crate::plan::{self, PluginInput, RemoveInput};
-use crate::run::{World, leave, observe, refresh, targets, undone};
+use crate::run::{Course, RunOptions, World, kept, leave, observe, prepare, refresh, targets, undone};
 
 /// What is to be deleted.
 #[derive(Debug, Clone)]
@@ -93,12 +94,10 @@ impl DeleteRequest {
                     &format!("its hosts are {}", all.join(", ")),
                 );
             }
-            if *address == spec.first_master().address {
-                error(
-                    format!("the first master `{address}` cannot be removed alone"),
-                    "`-a` removes the whole cluster",
-                );
-            }
+        }
+        let goes = |host: &crate::HostSpec| wanted.iter().any(|(address, _)| *address == host.address);
+        if spec.hosts.iter().filter(|host| host.has_role("master")).all(goes) {
+            error("no master would be left".to_owned(), "`-a` removes the whole cluster");
         }
         if errors.is_empty() {
             Ok(wanted.iter().map(|(address, _)| address.to_string()).collect())
@@ -122,6 +121,8 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     if missing.iter().any(|error| !request.force || !error.failure.is_unreachable()) {
         return Err(Error::Hosts(missing));
     }
+    let goes_on = matches!(request.which, Which::Hosts(_));
+    let is_kubernetes = goes_on && state.kubeconfig().exists();
     let (plugins, specs, full) = with_image(task, &spec, world)?;
     let targets = targets(&full, &plugins, &specs)?;
     let hosts: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
@@ -133,6 +134,7 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     if refresh(&state, &members, &spec.data_dir())? {
         return Err(Error::Overtaken { cluster: name });
     }
+    let leaving = if is_kubernetes { masters_leaving(&spec, &doomed, &members)? } else { None };
     let targets = targets
         .into_iter()
         .map(|(plugin, on)| (plugin, on.into_iter().filter(|host| hosts.contains(host)).collect()))
@@ -145,9 +147,14 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     };
     let said = BTreeMap::new();
     let input = PluginInput { specs: &specs, targets: &targets, said: &said, undone: &undone };
-    let goes_on = matches!(request.which, Which::Hosts(_)) && state.kubeconfig().exists();
-    let plan =
-        plan::remove(&RemoveInput { spec: &full, hosts: &hosts, goes_on, plugins: input, undo: &undo });
+    let plan = plan::remove(&RemoveInput {
+        spec: &full,
+        hosts: &hosts,
+        goes_on: is_kubernetes,
+        leaving: leaving.as_ref().map(|(heir, masters)| (&**heir, &**masters)),
+        plugins: input,
+        undo: &undo,
+    });
     let wanted =
         Wanted { spec: &spec, keys: &keys, who: &world.who, members: &members, force: request.force };
     let lease = Some(Lease::take(task, &wanted)?);
@@ -156,25 +163,77 @@ pub fn delete(task: &Task, request: &DeleteRequest, world: &World<'_>) -> Result
     // From here on nothing that was done holds, also where the delete breaks off.
     crew.clear(&hosts)?;
     let journal = state.journal()?;
+    let first = spec.first_master().name();
+    if let Some(heir) = spec.hosts.iter().map(crate::HostSpec::name).find(|host| !doomed.contains(host))
+        && doomed.contains(&first)
+    {
+        // What the image did for the cluster is done, whoever is its first master.
+        journal.inherit("guest/cmd-", &first, &heir)?;
+    }
     let known = doomed.iter().filter(|host| journal.knows(host));
     known.into_iter().try_for_each(|host| journal.forget(host))?;
     crew.execute(task, &plan)?;
     let left = std::mem::take(&mut *crew.left.lock().expect("no holder panics"));
-    for lost in missing.iter().filter(|_| goes_on) {
+    for lost in missing.iter().filter(|_| is_kubernetes) {
         if let Err(reason) = remove_node(&state.kubeconfig(), &lost.host, Pods::Leave) {
             task.warn(format!("{}: Kubernetes still knows the node: {reason}", lost.host));
         }
     }
-    match request.which {
-        Which::All => state.remove()?,
-        Which::Hosts(_) => {
-            spec.hosts.retain(|host| !doomed.contains(&host.name()));
-            state.keep_spec(&spec)?;
-            Crew { spec: &spec, ..crew }.share(task)?;
+    if goes_on {
+        spec.hosts.retain(|host| !doomed.contains(&host.name()));
+        state.keep_spec(&spec)?;
+        Crew { spec: &spec, ..crew }.share(task)?;
+        drop(state);
+        if leaving.is_some() || first != spec.first_master().name() {
+            settle(task, request, world, &name)?;
         }
+    } else {
+        state.remove()?;
     }
     let unreachable = missing.into_iter().map(|error| error.host).collect();
     Ok(Deleted { cluster: name, hosts, unreachable, left })
+}
+
+/// Finds the masters that leave a Kubernetes, and the one that stays and has etcd forget them. None, where
+/// no master leaves.
+///
+/// # Errors
+/// When etcd would lose its majority.
+fn masters_leaving(
+    spec: &ClusterSpec,
+    doomed: &[String],
+    members: &[Member],
+) -> Result<Option<(String, Vec<String>)>> {
+    let masters = spec.hosts.iter().filter(|host| host.has_role("master")).map(crate::HostSpec::name);
+    let (leaving, staying): (Vec<String>, Vec<String>) = masters.partition(|host| doomed.contains(host));
+    let heir = members.iter().find(|member| staying.first() == Some(&member.name));
+    match heir.filter(|_| !leaving.is_empty()) {
+        None => Ok(None),
+        Some(heir) => {
+            let refused = |failure: HostFailure| Error::Hosts(vec![failure.on(&heir.name)]);
+            guard_members(&*heir.host, &leaving).map_err(refused)?;
+            Ok(Some((heir.name.clone(), leaving)))
+        }
+    }
+}
+
+/// Tells the hosts that stay where their masters are now.
+///
+/// # Errors
+/// As those of a run.
+fn settle(task: &Task, request: &DeleteRequest, world: &World<'_>, cluster: &str) -> Result<()> {
+    let spec = kept(world, Some(cluster), &request.defaults)?;
+    let options = RunOptions {
+        parallel: request.parallel,
+        dry_run: false,
+        known_hosts: request.known_hosts.clone(),
+        distributor: Distributor::Auto,
+        bandwidth: 0,
+        max_failures: 0,
+        trust: Trust::default(),
+        course: Course::GoOn,
+    };
+    prepare(task, spec, world, options)?.execute(task).map(|_| ())
 }
 
 /// The plugins' steps that were done and can be taken back.

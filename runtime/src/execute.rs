@@ -11,6 +11,7 @@ mod reach;
 mod send;
 mod share;
 mod tolerance;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -166,8 +167,12 @@ impl Crew<'_> {
             Action::Remove { dir } => self.on_hosts(task, step, |member, _| remove(member, dir)),
             Action::RegistryCertificate(registry) => self.registry_certificate(task, step, registry),
             Action::Certificates { names } => self.certificates(task, step, names),
+            Action::Balancer { config } => self.balancer(task, step, config),
             Action::Kubeadm { verb, documents } => self.on_hosts(task, step, |member, _| {
                 self.kubeadm(task, member, step, (*verb, &documents[&member.name]))
+            }),
+            Action::Upgrade { version, nodes, command, back } => self.on_hosts(task, step, |member, _| {
+                self.upgrade(task, member, (version, &nodes[&member.name]), (command, back))
             }),
             Action::Drain => self.on_hosts(task, step, |member, _| self.drain(task, member)),
             Action::Forget { hosts } => {
@@ -237,7 +242,9 @@ impl Crew<'_> {
             Action::Exec { .. } | Action::Kubeadm { .. } => self.has_guards(),
             Action::Distribute { .. } | Action::Kubeconfig | Action::Restore | Action::Remove { .. } => true,
             Action::RegistryCertificate(_) | Action::Certificates { .. } => true,
-            Action::Drain | Action::Forget { .. } => true,
+            Action::Drain | Action::Forget { .. } | Action::Balancer { .. } => true,
+            // An upgrade that breaks off is put back.
+            Action::Upgrade { .. } => false,
             // Plugins see to their own repetition; nodes are looked at without a host's session.
             Action::Plugin { .. } | Action::Undo(_) | Action::Ready { .. } => false,
         }

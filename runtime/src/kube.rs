@@ -80,6 +80,17 @@ pub(crate) fn conditions(kubeconfig: &Path) -> Result<BTreeMap<String, String>, 
         .collect())
 }
 
+/// Returns the version that the kubelet of each node reports.
+///
+/// # Errors
+/// As [`request`], or when the server says no.
+pub(crate) fn versions(kubeconfig: &Path) -> Result<BTreeMap<String, String>, String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let of =
+        |node: &Value| (text(&node["metadata"]["name"]), text(&node["status"]["nodeInfo"]["kubeletVersion"]));
+    Ok(list(kubeconfig, "/api/v1/nodes")?.iter().map(of).collect())
+}
+
 /// Returns the internal addresses of the nodes that have the labels.
 ///
 /// # Errors

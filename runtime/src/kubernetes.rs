@@ -1,9 +1,11 @@
 //! Kubernetes, where an image brings it: what kubeadm is told, and the keys that it needs beforehand.
 
+pub(crate) mod balancer;
 mod documents;
 mod drain;
 mod files;
 mod kubeconfig;
+mod members;
 pub(crate) mod pki;
 mod token;
 
@@ -13,10 +15,12 @@ use std::path::Path;
 use crate::cluster::{ClusterSpec, HostSpec};
 use crate::error::{Error, InputError, Result};
 
+pub(crate) use balancer::{LISTENS, config as balancer_config, remove as remove_balancer};
 pub(crate) use documents::{CA_HASH, Documents, TOKEN};
-pub(crate) use drain::{Pods, remove_node};
+pub(crate) use drain::{Pods, cordon, empty_node, remove_node, uncordon};
 pub(crate) use files::{FileOut, get, put};
 pub(crate) use kubeconfig::Kubeconfig;
+pub(crate) use members::guard_members;
 pub(crate) use pki::Authority;
 pub(crate) use token::Token;
 
@@ -28,6 +32,10 @@ pub(crate) const CONFIG: &str = "etc/kubeadm.yml";
 pub(crate) const API_SERVER: &str = "apiserver.cluster.local";
 /// Its port.
 pub(crate) const API_PORT: u16 = 6443;
+
+/// Has kube-proxy start again, where it runs.
+pub(crate) const RENEW_PROXY: &str = "if [ -S /run/containerd/containerd.sock ] && command -v crictl >/dev/null; \
+    then crictl ps --name '^kube-proxy$' --quiet 2>/dev/null | xargs -r crictl stop >/dev/null 2>&1 || true; fi";
 
 /// A host as Kubernetes knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +90,13 @@ impl Kubernetes {
         })
     }
 
+    /// The version that an image's words for kubeadm name.
+    pub(crate) fn version_in(text: &str) -> Option<String> {
+        let mut documents = Documents::default();
+        documents.add(text).ok()?;
+        documents.kubernetes_version().map(str::to_owned)
+    }
+
     /// The first master: where the control plane is made.
     pub(crate) fn first(&self) -> &Node {
         self.masters.first().expect("a cluster has a master")
@@ -95,9 +110,18 @@ impl Kubernetes {
     /// The names that the API server's certificate has on a master.
     pub(crate) fn names_of(&self, master: &Node) -> Vec<String> {
         let mut names = self.documents.service_names();
-        names.extend([master.name.clone(), master.address.clone(), API_SERVER.to_owned()]);
-        names.extend(["localhost", "127.0.0.1"].map(str::to_owned));
+        names.extend([master.name.clone(), master.address.clone()]);
         names.extend(self.masters.iter().map(|master| master.address.clone()));
+        names.extend(self.common_names());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The names that the certificate of every master has, whoever joins or leaves: kubeadm wants all that
+    /// it was told when the cluster was made in the certificates of masters that join it.
+    pub(crate) fn common_names(&self) -> Vec<String> {
+        let mut names = [API_SERVER, "localhost", "127.0.0.1"].map(str::to_owned).to_vec();
         names.extend(self.documents.alt_names());
         names.sort();
         names.dedup();

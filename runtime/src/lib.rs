@@ -5,6 +5,7 @@
 
 mod adopt;
 pub mod by_hand;
+mod certificates;
 mod check;
 pub mod cluster;
 mod delete;
@@ -20,8 +21,10 @@ pub mod plan;
 pub mod preflight;
 mod render;
 mod run;
+mod upgrade;
 
 pub use adopt::{AdoptRequest, Adopted, adopt};
+pub use certificates::{RenewRequest, renew_certificates};
 pub use cluster::{ClusterSpec, HostSpec, SshSpec};
 pub use delete::{DeleteRequest, Deleted, Which, delete};
 pub use distribute::{Distributor, Trust};
@@ -32,3 +35,4 @@ pub use run::{
     Course, HostReport, HostStatus, Prepared, Report, RunOptions, World, forget_host_key, joined, kept,
     prepare,
 };
+pub use upgrade::{UpgradeRequest, Upgraded, prepare_upgrade, previous_image};

@@ -1,12 +1,16 @@
 //! The plan of a run or a delete: what each host will be told, as data.
 
+mod contract;
 mod effects;
 mod file;
 mod kubernetes;
 mod leave;
+mod names;
 mod remove;
+mod renew;
 mod rest;
 mod run;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,8 +23,10 @@ pub use file::PlanFile;
 pub(crate) use kubernetes::state_dir;
 pub(crate) use leave::{LeaveInput, leave};
 pub(crate) use remove::{RemoveInput, remove};
+pub(crate) use renew::renew;
 pub(crate) use rest::Done;
 pub(crate) use run::{RunInput, run};
+pub(crate) use upgrade::{Manner, upgrade};
 
 /// What will be done, phase by phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +108,7 @@ pub enum Action {
         /// The folder.
         dir: String,
     },
-    /// Gives the hosts the certificate of the cluster's registry, and the first of them its key.
+    /// Gives the hosts the certificate of the cluster's registry, and those that serve it its key.
     RegistryCertificate(RegistryNames),
     /// Gives masters the cluster's certificates and kubeconfigs.
     Certificates {
@@ -115,6 +121,23 @@ pub enum Action {
         verb: KubeadmVerb,
         /// What kubeadm is told on each host; secrets stand in it when it is.
         documents: BTreeMap<String, String>,
+    },
+    /// Has nodes reach all masters, by a balancer of their own.
+    Balancer {
+        /// What it is told.
+        config: String,
+    },
+    /// Brings hosts to another version of Kubernetes: each is emptied, upgraded, looked at, and put back
+    /// where that fails.
+    Upgrade {
+        /// The version.
+        version: String,
+        /// The node's name of each host.
+        nodes: BTreeMap<String, String>,
+        /// What upgrades a host.
+        command: String,
+        /// What puts it back.
+        back: String,
     },
     /// Has Kubernetes move the pods off the hosts' nodes, and forget the nodes.
     Drain,
@@ -137,8 +160,8 @@ pub struct RegistryNames {
     pub domain: String,
     /// Its port.
     pub port: u16,
-    /// The address of its host.
-    pub host: String,
+    /// The addresses of its hosts: the masters.
+    pub hosts: Vec<String>,
 }
 
 /// What kubeadm does.
@@ -282,12 +305,20 @@ impl Step {
                 writeln!(f, "  {}  {hosts}", self.id)?;
                 names.iter().try_for_each(|(host, names)| writeln!(f, "    {host}  {}", names.join(" ")))
             }
+            Action::Balancer { config } => {
+                writeln!(f, "  {}  {hosts}", self.id)?;
+                config.lines().try_for_each(|line| writeln!(f, "    {line}"))
+            }
             Action::Kubeadm { verb, documents } => {
                 writeln!(f, "  {}  {hosts}", self.id)?;
                 documents.iter().try_for_each(|(host, document)| {
                     writeln!(f, "    {host}  kubeadm {} --config", verb.word())?;
                     document.lines().try_for_each(|line| writeln!(f, "      {line}"))
                 })
+            }
+            Action::Upgrade { version, command, .. } => {
+                writeln!(f, "  {}  {hosts}  to {version}", self.id)?;
+                command.lines().try_for_each(|line| writeln!(f, "    {line}"))
             }
             Action::Ready { nodes } => {
                 let nodes: Vec<&str> = nodes.values().map(String::as_str).collect();

@@ -3,8 +3,10 @@
 mod image;
 pub(crate) mod leave;
 pub(crate) mod observe;
+mod report;
 mod resume;
 mod status;
+mod upgraded;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +19,6 @@ use sealer_plugin::PluginSet;
 use sealer_plugin::set::Loader;
 use sealer_stdx::fs::At;
 use sealer_stdx::task::Task;
-use serde::Serialize;
 
 use crate::check;
 use crate::cluster::ClusterSpec;
@@ -25,16 +26,17 @@ use crate::cluster::state::State;
 use crate::distribute::{self, Distributor, HostTree, Lack, Trust};
 use crate::error::Result;
 use crate::execute::journal::{Begun, Journal};
-use crate::execute::{Aside, Crew, Digests, Distribution, Member, Record, Sent};
+use crate::execute::{Aside, Crew, Digests, Distribution, Member, Record};
 use crate::host::Keys;
 use crate::kubernetes::{self, Kubernetes};
 use crate::lease::{Lease, Wanted};
-use crate::plan::{self, Action, Amount, Done, PlanFile, PluginInput, RunInput, RunPlan};
+use crate::plan::{self, Action, Amount, Done, Manner, PlanFile, PluginInput, RunInput, RunPlan};
 
 pub(crate) use image::{open_image, targets, undone};
 use leave::Leaving;
 use observe::observe;
 pub(crate) use observe::{log_in, refresh};
+pub use report::{HostReport, Report};
 pub use resume::{forget_host_key, joined, kept};
 pub use status::HostStatus;
 
@@ -121,34 +123,8 @@ pub struct Prepared<'a> {
     done: Done,
     /// Whether an unfinished run is gone on with.
     resumed: bool,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// The cluster.
-    pub cluster: String,
-    /// The image.
-    pub image: String,
-    /// Its hosts.
-    pub hosts: Vec<HostReport>,
-    /// How many steps were done, each host of one counted.
-    pub steps: usize,
-    /// How many steps were done before.
-    pub steps_before: usize,
-}
-
-/// What a run did on a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HostReport {
-    /// Its address.
-    pub address: String,
-    /// The bytes that this machine sent it of the image's root, compressed.
-    pub sent_bytes: u64,
-    /// The bytes that other hosts sent it.
-    pub relayed_bytes: u64,
+    /// Whether the plan is an upgrade's, by which the whole comes to be done.
+    is_upgrade: bool,
 }
 
 /// Reads the image and every host, and plans the run. Writes nothing to a host.
@@ -160,6 +136,17 @@ pub fn prepare<'a>(
     said: ClusterSpec,
     world: &'a World<'a>,
     options: RunOptions,
+) -> Result<Prepared<'a>> {
+    prepare_as(task, said, world, options, None)
+}
+
+/// The same, for a run, or for an upgrade to a version.
+pub(crate) fn prepare_as<'a>(
+    task: &Task,
+    said: ClusterSpec,
+    world: &'a World<'a>,
+    options: RunOptions,
+    upgrade: Option<(&str, Manner)>,
 ) -> Result<Prepared<'a>> {
     let image = open_image(task, world, &said.image)?;
     let spec = said.in_full(Some(&image));
@@ -217,7 +204,7 @@ pub fn prepare<'a>(
             Kubernetes::read(&spec, &text, &hostnames)
         })
         .transpose()?;
-    let mut planned = plan::run(&RunInput {
+    let input = RunInput {
         spec: &spec,
         kubernetes: kubernetes.as_ref(),
         digest: image.descriptor.digest().to_string(),
@@ -227,19 +214,27 @@ pub fn prepare<'a>(
         plugins: PluginInput { specs: &specs, targets: &targets, said: &told, undone: &undone },
         sends: sends.clone(),
         ways: ways.clone(),
-    });
+    };
+    let mut planned = plan::run(&input);
+    let upgrade = upgrade
+        .zip(kubernetes.as_ref())
+        .map(|((version, manner), made)| plan::upgrade(&input, made, version, manner));
     if let Some(leaving) = &leaving {
-        planned.phases.splice(0..0, leaving.plan((&plugins, &specs), &spec, kubernetes.is_some())?);
+        let goes_on = kubernetes.is_some().then_some(&members[..]);
+        planned.phases.splice(0..0, leaving.plan((&plugins, &specs), &spec, goes_on)?);
     }
     let resumed = unfinished.is_some();
     let mut whole = unfinished.unwrap_or(planned);
     whole.send(&sends, &ways);
     let digests = Digests { image: &whole.digest, said: &said, plugins: &plugins };
     let anew = options.course == Course::Again && !resumed;
-    let (plan, done) = whole.rest(&|step| {
+    let (rest, done) = whole.rest(&|step| {
         digests.left(step, &|host| match step.action {
             Action::Distribute { .. } => lacks[host].nothing,
-            Action::Forget { .. } => resumed && journal.is_done(&step.id, host, &digests.of(step, host)),
+            // Hosts that leave may have left before, and come back.
+            _ if leave::is_farewell(step) => {
+                resumed && journal.is_done(&step.id, host, &digests.of(step, host))
+            }
             _ if anew || lacks.get(host).is_some_and(|lack| lack.fresh) => false,
             _ if !lacks.contains_key(host) && !resumed => false,
             _ => {
@@ -248,6 +243,8 @@ pub fn prepare<'a>(
             }
         })
     });
+    let is_upgrade = upgrade.is_some();
+    let (plan, done) = upgrade.map_or((rest, done), |plan| (plan, Done::default()));
     let distribution = Distribution { unpacked: unpacked.clone(), trees, lacks, scratch: world.roots() };
     let begun = resume::begun(&said, &image);
     Ok(Prepared {
@@ -267,6 +264,7 @@ pub fn prepare<'a>(
         plan,
         done,
         resumed,
+        is_upgrade,
     })
 }
 
@@ -317,7 +315,11 @@ impl Prepared<'_> {
             bandwidth: self.options.bandwidth,
             aside: Aside::up_to(self.options.max_failures),
             lease: self.lease(task)?,
-            record: Some(Record { journal: &self.journal, digests, resumed: self.resumed }),
+            record: (!self.is_upgrade).then_some(Record {
+                journal: &self.journal,
+                digests,
+                resumed: self.resumed,
+            }),
             ..Crew::plain(
                 self.world,
                 (&self.spec, &self.members),
@@ -326,6 +328,10 @@ impl Prepared<'_> {
                 self.options.parallel,
             )
         };
+        if self.is_upgrade {
+            self.upgrade(task, &crew, digests)?;
+            return Ok(self.report(&BTreeMap::new()));
+        }
         self.begin(task, &crew)?;
         crew.settle()?;
         self.say_done(task)?;
@@ -403,20 +409,5 @@ impl Prepared<'_> {
             task.child("done", format!("{step}  {hosts}"), Some(0))?.skip();
         }
         Ok(())
-    }
-
-    fn report(&self, sent: &BTreeMap<String, Sent>) -> Report {
-        let hosts = self.spec.hosts.iter().map(crate::HostSpec::name).map(|address| HostReport {
-            sent_bytes: sent.get(&address).map_or(0, |sent| sent.sent),
-            relayed_bytes: sent.get(&address).map_or(0, |sent| sent.relayed),
-            address,
-        });
-        Report {
-            cluster: self.spec.name.clone(),
-            image: self.spec.image.familiar(),
-            hosts: hosts.collect(),
-            steps: self.plan.count(),
-            steps_before: self.done.count(),
-        }
     }
 }

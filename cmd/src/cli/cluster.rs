@@ -193,7 +193,7 @@ pub(crate) struct DeleteArgs {
     /// The whole cluster
     #[arg(short, long, conflicts_with_all = ["masters", "nodes"])]
     pub(crate) all: bool,
-    /// Only these masters; the first can not be removed alone
+    /// Only these masters; one has to stay
     #[arg(short, long, value_name = "HOSTS")]
     pub(crate) masters: Option<String>,
     /// Only these nodes
@@ -365,6 +365,70 @@ pub(crate) struct StatusArgs {
     /// Hash every file on the hosts, and exit with 1 if any is not what the image and the Clusterfile say
     #[arg(long)]
     pub(crate) drift: bool,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+/// Arguments of `cert`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+All that the cluster's authorities sign is made anew: the certificates of API servers, etcd and their
+clients, and the kubeconfigs of administrator, controllers and scheduler. One master after the other
+starts again; the authorities stay.
+
+Examples:
+  sealer cert
+  sealer cert --alt-names api.example.com,203.0.113.7")]
+pub(crate) struct CertArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArg,
+    /// Further names and addresses of the API server; they are kept
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) alt_names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+/// Arguments of `upgrade`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Masters are upgraded one after the other, then nodes: each is emptied of its pods, upgraded, and has to
+be ready with the new version before the next. One that is not is put back as it was, and the upgrade
+ends there; the same command goes on. A snapshot of etcd is kept on the first master before.
+
+Examples:
+  sealer upgrade kubernetes:v1.20.3
+  sealer upgrade kubernetes:v1.21.0 --max-unavailable 3 --dry-run")]
+pub(crate) struct UpgradeArgs {
+    /// The image, of the same minor version or the next
+    pub(crate) image: String,
+    #[command(flatten)]
+    pub(crate) flags: UpgradeFlags,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Within a minor version; done as an upgrade is.
+
+Example:
+  sealer rollback")]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) flags: UpgradeFlags,
+}
+
+/// What `upgrade` and `rollback` take.
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeFlags {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArg,
+    /// How many nodes may be without pods at once
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) max_unavailable: NonZeroUsize,
+    /// Print what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
 }

@@ -6,6 +6,7 @@ mod archives;
 mod bad_clusters;
 mod bad_images;
 mod bad_kubefiles;
+mod base_images;
 mod builtins;
 mod clusters;
 mod etcd;

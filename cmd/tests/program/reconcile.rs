@@ -97,8 +97,17 @@ fn a_cluster_cannot_lose_all_its_masters() {
     );
 }
 
+/// Answers as etcd's own tool does: who its members are, and which of them is well.
+const ETCDCTL: &str = r#"#!/bin/sh
+case "$*" in
+    *"member list") printf '%s\n' 'a1, started, one, https://@ONE@:2380, https://@ONE@:2379, false' \
+        'a2, started, two, https://@TWO@:2380, https://@TWO@:2379, false' ;;
+    *https://@TWO@*"endpoint health") [ ! -e /marks/ill ] ;;
+esac
+"#;
+
 #[test]
-fn a_kubernetes_does_not_lose_a_master_that_its_etcd_counts() {
+fn a_kubernetes_loses_no_master_without_whom_its_etcd_decides_nothing() {
     let room = Room::with(3);
     room.build_tally();
     room.clusterfile(&[0, 1], &[2], "");
@@ -110,14 +119,25 @@ fn a_kubernetes_does_not_lose_a_master_that_its_etcd_counts() {
         "apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nkubernetesVersion: v1.20.2\n",
     );
     room.user.ok(&["build", "--allow-missing", "-t", "tally:v1", "tally"]);
+    let (first, second) = (room.address(0), room.address(1));
+    let tool = ETCDCTL.replace("@ONE@", &first).replace("@TWO@", &second);
+    room.on(
+        0,
+        &format!(
+            "mkdir -p /etc/kubernetes/manifests /usr/local/bin && touch /etc/kubernetes/manifests/etcd.yaml /marks/ill \
+             && cat > /usr/local/bin/etcdctl <<'END'\n{tool}END\nchmod +x /usr/local/bin/etcdctl"
+        ),
+    );
     room.clusterfile(&[0], &[2], "");
     room.user.refused(
         &["apply", "--force"],
-        3,
-        &format!(
-            "error: hosts: `{}` is a master, and those are not taken out of a Kubernetes yet\n\
-             hint: name it as a master again; nodes can be taken out\n",
-            room.address(1)
-        ),
+        5,
+        &format!("error: {first}: 1 of 2 members of etcd are well and 2 are needed: none can be removed\n"),
     );
+    room.on(0, "rm /marks/ill");
+    let plan = room.user.ok(&["plan"]);
+    for step in ["leave/kubeconfig", "clean/etcd"] {
+        assert!(plan.contains(&format!("  {step}  {first}\n")), "{plan}");
+    }
+    assert!(plan.contains(&format!("  clean/kubeadm  {second}\n")), "{plan}");
 }

@@ -11,7 +11,8 @@ use super::quote;
 use crate::phase::Phase;
 use crate::plugin::{Error, Plugin, PluginHost, Verb};
 
-const TOOLS: &str = include_str!("etcd/tools.sh");
+/// Shell functions that find etcd's tools on a master, and ask its member there.
+pub const TOOLS: &str = include_str!("etcd/tools.sh");
 /// A snapshot on a host, where etcd's container sees it too.
 const ON_HOST: &str = "/var/lib/etcd/sealer-snapshot.db";
 

@@ -20,10 +20,12 @@ const RAN: &str = "plugins.json";
 const PLUGINS: &str = "plugins";
 /// The hosts that a run is taking out of the cluster, with all others, until it has come to its end.
 const BEFORE: &str = "Clusterfile.before";
+/// The image that the cluster ran before its last upgrade.
+const PREVIOUS: &str = "previous";
 /// The token of the lease under which the folder changed last.
 const TOKEN: &str = ".token";
 /// What the masters keep too, besides what plugins keep.
-const SHARED: [&str; 6] = ["Clusterfile", BEFORE, "plan.json", "journal.jsonl", "known_hosts", RAN];
+const SHARED: [&str; 7] = ["Clusterfile", BEFORE, PREVIOUS, "plan.json", "journal.jsonl", "known_hosts", RAN];
 
 /// The folder, locked for as long as the value lives.
 #[derive(Debug)]
@@ -129,6 +131,11 @@ impl State {
         let plan = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
         write_atomic(&self.dir.join("plan.json"), &plan, 0o600)?;
         self.keep_spec(spec)
+    }
+
+    /// Keeps the image that the cluster ran before an upgrade.
+    pub(crate) fn keep_previous(&self, image: &str) -> Result<()> {
+        Ok(write_atomic(&self.dir.join(PREVIOUS), image.as_bytes(), 0o600)?)
     }
 
     pub(crate) fn keep_spec(&self, spec: &ClusterSpec) -> Result<()> {
@@ -256,6 +263,11 @@ pub(crate) fn pick(clusters: &Path, name: Option<&str>) -> Result<String> {
         (None, []) => none("there is no cluster".to_owned()),
         (None, _) => none("there are several clusters".to_owned()),
     }
+}
+
+/// Returns the image that a cluster ran before its last upgrade.
+pub(crate) fn previous(clusters: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(clusters.join(name).join(PREVIOUS)).ok()
 }
 
 /// Returns the text of a cluster's Clusterfile.

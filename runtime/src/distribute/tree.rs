@@ -18,7 +18,7 @@ use crate::render;
 
 /// Where templates are looked for, as in the original.
 const TEMPLATES: [&str; 3] = ["etc", "charts", "manifests"];
-/// What only the host of the cluster's registry needs.
+/// What only hosts of the cluster's registry need: the masters.
 pub(super) const REGISTRY: &str = "registry";
 
 /// What a host is to have.
@@ -39,8 +39,8 @@ pub(crate) fn trees(spec: &ClusterSpec, unpacked: &Unpacked) -> Result<Vec<HostT
     // thousand hosts are a few.
     let mut known: Vec<(bool, HostTree)> = Vec::new();
     let mut trees = Vec::new();
-    for (index, host) in spec.hosts.iter().enumerate() {
-        let has_registry = index == 0;
+    for host in &spec.hosts {
+        let has_registry = host.has_role("master");
         let mut own = configured.clone();
         own.extend(rendered(unpacked, &configured, &host.env)?);
         let same = known.iter().find(|(registry, tree)| *registry == has_registry && *tree.own == own);

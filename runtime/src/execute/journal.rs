@@ -145,6 +145,17 @@ impl Journal {
         self.append(Line::Forget { host: host.to_owned(), at: now() })
     }
 
+    /// Notes that what was done on a host, of the steps whose names begin so, is done on another.
+    pub(crate) fn inherit(&self, steps: &str, from: &str, to: &str) -> Result<(), PathError> {
+        let done: Vec<(StepId, String)> = {
+            let inner = self.inner.lock().expect("no holder panics");
+            let of_host =
+                inner.done.iter().filter(|((step, host), _)| host == from && step.starts_with(steps));
+            of_host.map(|((step, _), digest)| (step.clone(), digest.clone())).collect()
+        };
+        done.into_iter().try_for_each(|(step, digest)| self.note(&step, to, digest, How::Found))
+    }
+
     /// Notes that the run came to its end.
     pub(crate) fn end(&self) -> Result<(), PathError> {
         self.append(Line::End { at: now() })

@@ -10,11 +10,13 @@ use secrecy::ExposeSecret;
 
 use super::{Crew, Member, show};
 use crate::error::{HostError, HostFailure};
+use crate::host::must;
 use crate::host::quote::quote;
 use crate::kube;
 use crate::kubernetes::pki::{AUTHORITIES, DIR, Signer};
 use crate::kubernetes::{
-    API_SERVER, Authority, CA_HASH, FileOut, Node, Pods, TOKEN, Token, get, put, remove_node,
+    API_SERVER, Authority, CA_HASH, FileOut, Node, Pods, RENEW_PROXY, TOKEN, Token, balancer, get, put,
+    remove_node,
 };
 use crate::plan::{KubeadmVerb, RegistryNames, Step, state_dir};
 
@@ -100,7 +102,7 @@ impl Crew<'_> {
         step: &Step,
         registry: &RegistryNames,
     ) -> Vec<std::result::Result<(), HostError>> {
-        let on_first = |failure: HostFailure| vec![Err(failure.on(&registry.host))];
+        let on_first = |failure: HostFailure| vec![Err(failure.on(&self.first().name))];
         let authority = match self.registry_files(registry) {
             Ok(authority) => authority,
             Err(failure) => return on_first(failure),
@@ -121,7 +123,8 @@ impl Crew<'_> {
         let mut there = get(first, &[authority.clone(), certificate.clone(), key.clone()])?;
         if there.len() < 3 {
             let signer = Signer::make(REGISTRY_AUTHORITY).map_err(|error| unsigned(&error))?;
-            let names = [registry.domain.clone(), registry.host.clone(), "127.0.0.1".to_owned()];
+            let own = [registry.domain.clone(), "127.0.0.1".to_owned()];
+            let names = [&own[..], &registry.hosts].concat();
             let signed = signer.server(&registry.domain, &names).map_err(|error| unsigned(&error))?;
             there = [
                 (authority.clone(), signer.certificate().to_owned()),
@@ -129,17 +132,34 @@ impl Crew<'_> {
                 (key.clone(), signed.key),
             ]
             .into();
-            let files = there.iter().map(|(path, text)| FileOut::new(path.clone(), 0o600, text.clone()));
-            put(first, &files.collect::<Vec<_>>())?;
         }
         // Where the script contract has them: beside what the image brought.
         let in_rootfs = |name: &str| format!("{}/certs/{}.{name}", self.spec.rootfs(), registry.domain);
         let served = [("crt", 0o644, &certificate), ("key", 0o600, &key)];
-        put(
-            first,
-            &served.map(|(ending, mode, path)| FileOut::new(in_rootfs(ending), mode, there[path].clone())),
-        )?;
+        let served =
+            served.map(|(ending, mode, path)| FileOut::new(in_rootfs(ending), mode, there[path].clone()));
+        let kept = there.iter().map(|(path, text)| FileOut::new(path.clone(), 0o600, text.clone()));
+        let files: Vec<FileOut> = kept.chain(served).collect();
+        // Each of them may be the first one day.
+        for member in self.members.iter().filter(|member| registry.hosts.contains(&member.name)) {
+            put(&*member.host, &files)?;
+        }
         Ok(there[&authority].clone())
+    }
+
+    pub(super) fn balancer(
+        &self,
+        task: &Task,
+        step: &Step,
+        config: &str,
+    ) -> Vec<std::result::Result<(), HostError>> {
+        let digest = balancer::digest();
+        self.on_hosts(task, step, |member, _| {
+            let files = balancer::files(config, self.authority()?.certificate());
+            balancer::put_program(&*member.host, &digest)?;
+            put(&*member.host, &files)?;
+            must(&*member.host, balancer::START).map(|_| ())
+        })
     }
 
     pub(super) fn kubeadm(
@@ -269,6 +289,7 @@ rm -f "$state/config.yaml"
 if [ -e /etc/kubernetes/admin.conf ]; then mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf /root/.kube/config; fi
 if [ -n "$own" ]; then
     hosts=$(sed "s/^[^ ]* $server\$/$own $server/" /etc/hosts) && printf '%s\n' "$hosts" > /etc/hosts
+    eval "$renew"
 fi
 touch "$state/done"
 "#;
@@ -282,10 +303,11 @@ fn script(state: &str, verb: KubeadmVerb, address: &str) -> String {
     let own = if verb == KubeadmVerb::JoinMaster { address } else { "" };
     let word = verb.word();
     format!(
-        "state={}\nverb={word}\nflags={}\nown={}\nserver={API_SERVER}\n{SCRIPT}",
+        "state={}\nverb={word}\nflags={}\nown={}\nserver={API_SERVER}\nrenew={}\n{SCRIPT}",
         quote(state),
         quote(flags),
-        quote(own)
+        quote(own),
+        quote(RENEW_PROXY)
     )
 }
 

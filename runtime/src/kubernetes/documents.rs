@@ -73,6 +73,11 @@ impl Documents {
             .unwrap_or(VERSION)
     }
 
+    /// Kubernetes' version.
+    pub(crate) fn kubernetes_version(&self) -> Option<&str> {
+        self.get("ClusterConfiguration", &["kubernetesVersion"])
+    }
+
     /// The network of Services.
     pub(crate) fn services(&self) -> &str {
         self.get("ClusterConfiguration", &["networking", "serviceSubnet"]).unwrap_or(SERVICES)
@@ -102,6 +107,15 @@ impl Documents {
     /// The names that the API server's certificate is to have besides.
     pub(crate) fn alt_names(&self) -> Vec<String> {
         names_in(self.0.get("ClusterConfiguration"))
+    }
+
+    /// A document that says of further names, to be kept in the Clusterfile.
+    pub(crate) fn with_alt_names(&self, names: &[String]) -> String {
+        let mut cluster = Value::Mapping(Mapping::new());
+        set(&mut cluster, &["apiVersion"], self.version().into());
+        set(&mut cluster, &["kind"], "ClusterConfiguration".into());
+        set(&mut cluster, &["apiServer", "certSANs"], names.to_vec().into());
+        write([cluster])
     }
 
     /// What `kubeadm init` is told on the first master.

@@ -28,18 +28,11 @@ pub(crate) enum Pods {
 /// When the API server does not answer or says no, or pods do not go: why, as a phrase.
 pub(crate) fn remove_node(kubeconfig: &Path, host: &str, pods: Pods) -> Result<(), String> {
     let Some(node) = kube::node_at(kubeconfig, host)? else { return Ok(()) };
-    let path = format!("/api/v1/nodes/{node}");
     if pods == Pods::Evict {
-        let body = json!({ "spec": { "unschedulable": true } }).to_string();
-        let request = KubeRequest {
-            method: "PATCH".to_owned(),
-            path: path.clone(),
-            body: Some(body),
-            content_type: Some("application/merge-patch+json".to_owned()),
-        };
-        right(&kube::request(kubeconfig, &request)?)?;
-        evict(kubeconfig, &node)?;
+        cordon(kubeconfig, &node)?;
+        empty_node(kubeconfig, &node)?;
     }
+    let path = format!("/api/v1/nodes/{node}");
     let request = KubeRequest { method: "DELETE".to_owned(), path, ..KubeRequest::default() };
     match kube::request(kubeconfig, &request)? {
         reply if reply.status == 404 => Ok(()),
@@ -47,11 +40,46 @@ pub(crate) fn remove_node(kubeconfig: &Path, host: &str, pods: Pods) -> Result<(
     }
 }
 
-fn evict(kubeconfig: &Path, node: &str) -> Result<(), String> {
+/// Keeps new pods from a node, but for those that tolerate it.
+///
+/// # Errors
+/// When the API server does not answer or says no.
+pub(crate) fn cordon(kubeconfig: &Path, node: &str) -> Result<(), String> {
+    schedule(kubeconfig, node, false)
+}
+
+/// Lets a node have new pods again.
+///
+/// # Errors
+/// When the API server does not answer or says no.
+pub(crate) fn uncordon(kubeconfig: &Path, node: &str) -> Result<(), String> {
+    schedule(kubeconfig, node, true)
+}
+
+fn schedule(kubeconfig: &Path, node: &str, may: bool) -> Result<(), String> {
+    let request = KubeRequest {
+        method: "PATCH".to_owned(),
+        path: format!("/api/v1/nodes/{node}"),
+        body: Some(json!({ "spec": { "unschedulable": !may } }).to_string()),
+        content_type: Some("application/merge-patch+json".to_owned()),
+    };
+    right(&kube::request(kubeconfig, &request)?)
+}
+
+/// Evicts the pods that a node has, and waits for their end. Those that come meanwhile, since they
+/// tolerate a node that takes no others, stay.
+///
+/// # Errors
+/// When the API server does not answer or says no, or pods do not go.
+pub(crate) fn empty_node(kubeconfig: &Path, node: &str) -> Result<(), String> {
     let begun = Instant::now();
+    let of_node = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
+    let uid = |pod: &Value| text(&pod["metadata"]["uid"]).to_owned();
+    let first: Vec<String> = kube::list(kubeconfig, &of_node)?.iter().map(uid).collect();
     loop {
-        let pods = kube::list(kubeconfig, &format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}"))?;
-        let left: Vec<&Value> = pods.iter().filter(|pod| has_to_go(pod)).collect();
+        let pods = kube::list(kubeconfig, &of_node)?;
+        let left: Vec<&Value> =
+            pods.iter().filter(|pod| has_to_go(pod) && first.contains(&uid(pod))).collect();
         if left.is_empty() {
             return Ok(());
         }

@@ -138,6 +138,11 @@ impl Authority {
         Ok(Self { cluster: load(0)?, front_proxy: load(1)?, etcd: load(2)? })
     }
 
+    /// The certificate of the cluster's own authority, as PEM.
+    pub(crate) fn certificate(&self) -> &str {
+        &self.cluster.certificate
+    }
+
     /// The digest of the cluster's public key, as `kubeadm join` wants it.
     pub(crate) fn digest(&self) -> &str {
         &self.cluster.digest

@@ -1,14 +1,15 @@
 //! The steps that make a cluster of hosts with kubeadm, and take it away.
 //!
-//! As the original's 0.7 and 0.8: the registry on the first master, then the control plane there,
+//! As the original's 0.7 and 0.8: the registry on the masters, then the control plane on the first,
 //! further masters one after the other, all nodes at once.
 
 use std::collections::BTreeMap;
 
-use super::{Action, KubeadmVerb, RegistryNames, Step};
+use super::contract::{Contract, Text};
+use super::{Action, KubeadmVerb, RegistryNames, Step, names, renew};
 use crate::cluster::ClusterSpec;
 use crate::host::quote::quote;
-use crate::kubernetes::{API_SERVER, Kubernetes, Node};
+use crate::kubernetes::{API_SERVER, Kubernetes, Node, remove_balancer};
 
 /// The name of the cluster's registry on every host.
 pub(crate) const REGISTRY_DOMAIN: &str = "sea.hub";
@@ -20,8 +21,14 @@ pub(crate) fn state_dir(spec: &ClusterSpec) -> String {
     format!("{}/kubeadm", spec.data_dir())
 }
 
+/// The image's scripts, and how they are called.
+pub(crate) struct Scripts<'a> {
+    pub(super) contract: Option<Contract>,
+    pub(super) text: Text<'a>,
+}
+
 /// The probe of a host that kubeadm has come to its end on.
-fn done(spec: &ClusterSpec) -> String {
+pub(super) fn done(spec: &ClusterSpec) -> String {
     format!("[ -e {} ]", quote(&format!("{}/done", state_dir(spec))))
 }
 
@@ -33,27 +40,22 @@ pub(crate) fn networks(made: &Kubernetes) -> BTreeMap<String, String> {
 }
 
 /// The control plane on the first master, and what it needs.
-pub(crate) fn init(spec: &ClusterSpec, made: &Kubernetes, has_registry: bool) -> Vec<Step> {
+pub(crate) fn init(spec: &ClusterSpec, made: &Kubernetes, scripts: &Scripts<'_>) -> Vec<Step> {
+    let has_registry = (scripts.text)("scripts/init-registry.sh").is_some();
     let first = made.first();
     let all = addresses(made.all());
     let mut steps = vec![exec("init/begin", &all, begin(spec))];
     if has_registry {
-        let names = RegistryNames {
-            domain: REGISTRY_DOMAIN.to_owned(),
-            port: REGISTRY_PORT,
-            host: first.address.clone(),
-        };
+        let hosts = addresses(&made.masters);
+        let names =
+            RegistryNames { domain: REGISTRY_DOMAIN.to_owned(), port: REGISTRY_PORT, hosts: hosts.clone() };
         let action = Action::RegistryCertificate(names);
         steps.push(Step::new("init/registry-certificate", all.clone(), action));
-        let rootfs = spec.rootfs();
-        let command = format!(
-            "cd {} && sh init-registry.sh {REGISTRY_PORT} {} {REGISTRY_DOMAIN}",
-            quote(&format!("{rootfs}/scripts")),
-            quote(&format!("{rootfs}/registry")),
-        );
-        steps.push(exec("init/registry", &addresses([first]), command));
+        let action = scripts.contract.unwrap_or(Contract::Init).registry(spec, made);
+        steps.push(Step::new("init/registry", hosts, action));
     }
-    steps.push(exec("init/names", &all, names(first, has_registry)));
+    steps.extend(scripts.contract.and_then(|contract| contract.init_kube((spec, scripts.text), made)));
+    steps.extend(names::steps(spec, made, has_registry));
     let names = made.masters.iter().map(|master| (master.address.clone(), made.names_of(master)));
     let action = Action::Certificates { names: names.collect() };
     let certificates = Step::new("init/certificates", addresses(&made.masters), action);
@@ -64,7 +66,7 @@ pub(crate) fn init(spec: &ClusterSpec, made: &Kubernetes, has_registry: bool) ->
         quote(&policy)
     );
     steps.push(exec("init/statics", &addresses(&made.masters), command));
-    let document = made.documents.init(first, &made.names_of(first));
+    let document = made.documents.init(first, &made.common_names());
     steps.push(kubeadm("init/kubeadm", KubeadmVerb::Init, [(first, document)]).unless(done(spec)));
     steps
 }
@@ -77,6 +79,7 @@ pub(crate) fn join(spec: &ClusterSpec, made: &Kubernetes) -> Vec<Step> {
         kubeadm(&id, KubeadmVerb::JoinMaster, [(master, document)]).unless(done(spec))
     });
     let mut steps: Vec<Step> = masters.collect();
+    steps.extend(renew::fresh_watches(made));
     if !made.nodes.is_empty() {
         let documents = made.nodes.iter().map(|node| (node, made.documents.join(node, false)));
         steps.push(kubeadm("join/nodes", KubeadmVerb::JoinNode, documents).unless(done(spec)));
@@ -97,9 +100,10 @@ pub(crate) fn leave(spec: &ClusterSpec, hosts: &[String], goes_on: bool) -> Step
     let command = format!(
         "if [ -e {}/begun ]; then\nif command -v kubeadm >/dev/null; then {gently} \
          || kubeadm reset --force >/dev/null 2>&1 || true; fi\n{}\n\
-         rm -rf /etc/docker/certs.d/{REGISTRY_DOMAIN}:*\nfi",
+         {}\nrm -rf /etc/docker/certs.d/{REGISTRY_DOMAIN}:*\nfi",
         quote(&state_dir(spec)),
-        forget([API_SERVER, REGISTRY_DOMAIN]),
+        names::forget([API_SERVER, REGISTRY_DOMAIN]),
+        remove_balancer(),
     );
     exec("clean/kubeadm", hosts, command)
 }
@@ -109,34 +113,11 @@ fn begin(spec: &ClusterSpec) -> String {
     format!("mkdir -p {0} && touch {0}/begun", quote(&state_dir(spec)))
 }
 
-/// The names of registry and API server, on every host: until there is a balancer, on the first master.
-fn names(first: &Node, has_registry: bool) -> String {
-    let domains: &[&str] = if has_registry { &[API_SERVER, REGISTRY_DOMAIN] } else { &[API_SERVER] };
-    let lines = domains.iter().map(|domain| format!("{} {domain}", first.address)).collect::<Vec<_>>();
-    let has_all = lines
-        .iter()
-        .map(|line| format!("grep -qxF {} /etc/hosts", quote(line)))
-        .collect::<Vec<_>>()
-        .join(" && ");
-    let add = lines.iter().map(|line| format!(" {}", quote(line))).collect::<String>();
-    format!(
-        "if ! {{ {has_all}; }}; then\n{}\nprintf '%s\\n'{add} >> /etc/hosts\nfi",
-        forget(domains.iter().copied())
-    )
-}
-
-/// Takes names out of `/etc/hosts`, which may be a mount and is written in place.
-fn forget<'a>(domains: impl IntoIterator<Item = &'a str>) -> String {
-    let patterns: String =
-        domains.into_iter().map(|domain| format!(" -e ' {}$'", domain.replace('.', "\\."))).collect();
-    format!("rest=$(grep -v{patterns} /etc/hosts; true) && printf '%s\\n' \"$rest\" > /etc/hosts")
-}
-
-fn addresses<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<String> {
+pub(super) fn addresses<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<String> {
     nodes.into_iter().map(|node| node.address.clone()).collect()
 }
 
-fn exec(id: &str, hosts: &[String], command: String) -> Step {
+pub(super) fn exec(id: &str, hosts: &[String], command: String) -> Step {
     Step::new(id, hosts.to_vec(), Action::Exec { command, env: BTreeMap::new() })
 }
 
@@ -166,6 +147,11 @@ spec:
     const IMAGE: &str =
         "apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nkubernetesVersion: v1.20.2\n";
 
+    const SCRIPTS: Scripts<'_> = Scripts {
+        contract: Some(Contract::Init),
+        text: &|path| path.ends_with("registry.sh").then(String::new),
+    };
+
     fn made() -> (ClusterSpec, Kubernetes) {
         let spec = clusterfile::parse("Clusterfile", CLUSTERFILE, &Defaults::default()).unwrap();
         let names = ["1", "2", "3", "4"].map(|end| (format!("10.0.0.{end}"), format!("Host{end}")));
@@ -176,7 +162,7 @@ spec:
     #[test]
     fn masters_join_one_after_the_other_then_all_nodes_at_once() {
         let (spec, made) = made();
-        let mut steps = init(&spec, &made, true);
+        let mut steps = init(&spec, &made, &SCRIPTS);
         steps.extend(join(&spec, &made));
         steps.push(ready(&made));
         let told: Vec<(&str, String)> =
@@ -185,12 +171,16 @@ spec:
         let expected = [
             ("init/begin", all),
             ("init/registry-certificate", all),
-            ("init/registry", "10.0.0.1"),
-            ("init/names", all),
+            ("init/registry", masters),
+            ("init/names-10.0.0.1", "10.0.0.1"),
+            ("init/names-10.0.0.2", "10.0.0.2"),
+            ("init/balancer", "10.0.0.3 10.0.0.4"),
+            ("init/names", "10.0.0.3 10.0.0.4"),
             ("init/certificates", masters),
             ("init/statics", masters),
             ("init/kubeadm", "10.0.0.1"),
             ("join/master-10.0.0.2", "10.0.0.2"),
+            ("join/api-10.0.0.1", "10.0.0.1"),
             ("join/nodes", "10.0.0.3 10.0.0.4"),
             ("guest/ready", "10.0.0.1"),
         ];
@@ -200,7 +190,7 @@ spec:
     #[test]
     fn the_registry_is_begun_as_the_script_contract_says() {
         let (spec, made) = made();
-        let steps = init(&spec, &made, true);
+        let steps = init(&spec, &made, &SCRIPTS);
         let Action::Exec { command, .. } = &steps[2].action else { panic!("{}", steps[2]) };
         assert_eq!(
             command,

@@ -2,6 +2,7 @@
 
 use sealer_plugin::Phase;
 
+use super::remove::etcd;
 use super::{Action, PhasePlan, RemoveInput, Step, remove};
 
 /// What it follows from.
@@ -20,6 +21,9 @@ pub(crate) fn leave(input: &LeaveInput<'_>) -> Vec<PhasePlan> {
     let mut phases = if input.remove.hosts.is_empty() { Vec::new() } else { remove(&input.remove).phases };
     // The API server that was asked until now may be among those that leave.
     let mut begin = vec![Step::new("leave/kubeconfig", first(), Action::Kubeconfig)];
+    if input.remove.hosts.is_empty() {
+        begin.extend(etcd(&input.remove));
+    }
     if !input.lost.is_empty() {
         begin.push(Step::new("leave/forget", first(), Action::Forget { hosts: input.lost.to_vec() }));
     }

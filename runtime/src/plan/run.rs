@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use sealer_plugin::Phase;
 
+use super::contract::Contract;
+use super::kubernetes::Scripts;
 use super::{Action, Amount, Effects, PluginInput, RunPlan, Step, Way, add, kubernetes, plugin_steps};
 use crate::cluster::ClusterSpec;
 use crate::host::quote::quote;
@@ -35,17 +37,18 @@ pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
     let sends = Action::Distribute { sends: input.sends.clone(), ways: input.ways.clone() };
     let distribute = Step::new("distribute/rootfs", hosts.clone(), sends);
     let kubeconfig = Step::new("init/kubeconfig", first.clone(), Action::Kubeconfig);
+    let contract = Contract::of(input.text);
     let mut phases = Vec::new();
     add(&mut phases, Phase::Originally, plugins(Phase::Originally));
     add(&mut phases, Phase::Distribute, vec![distribute]);
     add(&mut phases, Phase::PreHostInit, plugins(Phase::PreHostInit));
-    add(&mut phases, Phase::HostInit, host_init(input, &hosts));
+    add(&mut phases, Phase::HostInit, host_init(input, contract));
     add(&mut phases, Phase::PreInit, plugins(Phase::PreInit));
     add(&mut phases, Phase::PreInstall, plugins(Phase::PreInstall));
     let (mut init, join) = match input.kubernetes {
         Some(made) => {
-            let has_registry = (input.text)("scripts/init-registry.sh").is_some();
-            (kubernetes::init(input.spec, made, has_registry), kubernetes::join(input.spec, made))
+            let scripts = Scripts { contract, text: input.text };
+            (kubernetes::init(input.spec, made, &scripts), kubernetes::join(input.spec, made))
         }
         None => (Vec::new(), Vec::new()),
     };
@@ -71,19 +74,9 @@ pub(crate) fn run(input: &RunInput<'_>) -> RunPlan {
     }
 }
 
-/// The script contract of the original's 0.7 and 0.8 (docs/reference/plugins.md).
-fn host_init(input: &RunInput<'_>, hosts: &[String]) -> Vec<Step> {
-    let Some(script) = (input.text)("scripts/init.sh") else { return Vec::new() };
-    let permanent = (input.text)("scripts/clean.sh").is_none();
-    let effects = Effects { permanent, ..Effects::of_script(&script) };
-    let rootfs = quote(&input.spec.rootfs());
-    let command = format!(
-        "cd {rootfs}/scripts && bash init.sh /var/lib/docker {} {}",
-        kubernetes::REGISTRY_DOMAIN,
-        kubernetes::REGISTRY_PORT,
-    );
-    let env = input.kubernetes.map(kubernetes::networks).unwrap_or_default();
-    vec![Step::new("host-init/init.sh", hosts.to_vec(), Action::Exec { command, env }).with(effects)]
+/// Calls the scripts that make a host ready, where the image has them.
+fn host_init(input: &RunInput<'_>, contract: Option<Contract>) -> Vec<Step> {
+    contract.map_or_else(Vec::new, |contract| contract.host_init((input.spec, input.text), input.kubernetes))
 }
 
 fn guest(input: &RunInput<'_>, first: &[String]) -> Vec<Step> {

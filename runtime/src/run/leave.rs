@@ -10,10 +10,11 @@ use crate::cluster::clusterfile;
 use crate::cluster::flags::Defaults;
 use crate::cluster::state::State;
 use crate::cluster::{ClusterSpec, HostSpec};
-use crate::error::{Error, InputError, Result};
+use crate::error::{Error, HostFailure, InputError, Result};
 use crate::execute::journal::{How, Journal};
 use crate::execute::{Digests, Member, Record};
 use crate::host::Keys;
+use crate::kubernetes::guard_members;
 use crate::plan::{Action, LeaveInput, PhasePlan, PluginInput, RemoveInput, RunPlan, Step, leave};
 
 /// What leaves, and what it was.
@@ -73,18 +74,24 @@ impl Leaving {
         Ok(Some((Self { hosts, lost, before }, members)))
     }
 
-    /// Returns what is done to the hosts, before all else.
+    /// Returns what is done to the hosts, before all else. `kubernetes` is everybody, where the cluster goes
+    /// on as one.
     ///
     /// # Errors
-    /// When a master would leave a cluster that goes on as a Kubernetes.
+    /// When etcd would lose its majority.
     pub(super) fn plan(
         &self,
         (plugins, specs): (&PluginSet, &[PluginSpec]),
         full: &ClusterSpec,
-        goes_on: bool,
+        kubernetes: Option<&[Member]>,
     ) -> Result<Vec<PhasePlan>> {
-        if goes_on {
-            self.refuse_masters()?;
+        let masters = self.masters();
+        let heir = self.heir(full);
+        let member = kubernetes.and_then(|members| members.iter().find(|member| member.name == heir));
+        let leaving = member.filter(|_| !masters.is_empty()).map(|heir| (&*heir.name, &*masters));
+        if let (Some(member), Some(_)) = (member, leaving) {
+            let refused = |failure: HostFailure| Error::Hosts(vec![failure.on(&member.name)]);
+            guard_members(&*member.host, &masters).map_err(refused)?;
         }
         let hosts: Vec<String> =
             self.hosts.iter().map(HostSpec::name).filter(|host| !self.lost.contains(host)).collect();
@@ -93,25 +100,23 @@ impl Leaving {
         targets.values_mut().for_each(|on| on.retain(|host| hosts.contains(host)));
         let (said, undone) = (BTreeMap::new(), super::undone(plugins, specs));
         let input = PluginInput { specs, targets: &targets, said: &said, undone: &undone };
-        let remove = RemoveInput { spec: full, hosts: &hosts, goes_on, plugins: input, undo: &[] };
-        let first = full.first_master().name();
-        Ok(leave(&LeaveInput { remove, lost: &self.lost, first }))
+        let goes_on = kubernetes.is_some();
+        let remove = RemoveInput { spec: full, hosts: &hosts, goes_on, leaving, plugins: input, undo: &[] };
+        Ok(leave(&LeaveInput { remove, lost: &self.lost, first: heir }))
     }
 
-    /// Refuses to take masters out of a Kubernetes: its etcd would go on counting one that is gone, and
-    /// nodes would go on asking the first one.
-    fn refuse_masters(&self) -> Result<()> {
-        let refused = |host: &HostSpec| InputError {
-            place: "hosts".to_owned(),
-            message: format!(
-                "`{}` is a master, and those are not taken out of a Kubernetes yet",
-                host.name()
-            ),
-            hint: Some("name it as a master again; nodes can be taken out".to_owned()),
+    /// The masters that leave.
+    fn masters(&self) -> Vec<String> {
+        self.hosts.iter().filter(|host| host.has_role("master")).map(HostSpec::name).collect()
+    }
+
+    /// The first master that stays: it knows the cluster.
+    fn heir(&self, full: &ClusterSpec) -> String {
+        let was = |host: &HostSpec| {
+            self.before.hosts.iter().any(|before| before.has_role("master") && before.address == host.address)
         };
-        let masters = self.hosts.iter().filter(|host| host.has_role("master"));
-        let errors: Vec<InputError> = masters.map(refused).collect();
-        if errors.is_empty() { Ok(()) } else { Err(Error::Input(errors)) }
+        let stays = full.hosts.iter().find(|host| host.has_role("master") && was(host));
+        stays.unwrap_or(full.first_master()).name()
     }
 
     /// Tells whether a step that is done once for the whole cluster was done where the first master was
@@ -131,6 +136,11 @@ impl Leaving {
         }
         Ok(())
     }
+}
+
+/// Tells whether a step takes hosts out of the cluster.
+pub(super) fn is_farewell(step: &Step) -> bool {
+    ["leave/", "clean/"].iter().any(|steps| step.id.starts_with(steps))
 }
 
 /// The image's own commands.

@@ -20,7 +20,7 @@ tool() {
 }
 
 ctl() {
-    tool etcdctl --endpoints=https://127.0.0.1:2379 --cacert="$pki/ca.crt" \
+    tool etcdctl --endpoints="${endpoints:-https://127.0.0.1:2379}" --cacert="$pki/ca.crt" \
         --cert="$pki/healthcheck-client.crt" --key="$pki/healthcheck-client.key" "$@"
 }
 
