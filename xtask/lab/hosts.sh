@@ -1,6 +1,7 @@
 #!/bin/bash
 # Hosts that boot systemd, in containers on a bridge of their own that leads nowhere else:
-#   hosts.sh up DIR ROOT NUMBER...     hosts.sh kill DIR NUMBER...     hosts.sh down DIR
+#   hosts.sh up DIR ROOT NUMBER...     hosts.sh kill DIR NUMBER...
+#   hosts.sh counters DIR NUMBER...    hosts.sh down DIR
 #
 # DIR holds all state. ROOT is the root that all share, each with an overlay of its own. Host N has
 # the address 10.78.NET.N and no default route; this machine is .1 on the bridge.
@@ -65,6 +66,16 @@ connect() {
     ip -n "$(space "$number")" addr add "10.78.$(net).$number/24" dev eth0
     ip -n "$(space "$number")" link set lo up
     ip -n "$(space "$number")" link set eth0 up
+    # Counts what leaves for anywhere but the hosts, and what is Kubernetes' own (pods, Services).
+    ip netns exec "$(space "$number")" nft -f - << NFT
+table inet lab {
+    counter out {}
+    chain out {
+        type filter hook postrouting priority 300; policy accept;
+        oifname "eth0" ip daddr != { 10.78.$(net).0/24, 100.64.0.0/16, 10.96.0.0/22, 224.0.0.0/4 } counter name out
+    }
+}
+NFT
 }
 
 boot() {
@@ -156,6 +167,12 @@ case $verb in
         claim
         for number; do root "$number" "$base"; connect "$number"; boot "$number"; done
         for number; do answers "$number"; echo "10.78.$(net).$number"; done
+        ;;
+    # What has left the hosts for anywhere else: a line each.
+    counters)
+        for number; do
+            echo "10.78.$(net).$number $(ip netns exec "$(space "$number")" nft list counter inet lab out | grep packets | xargs)"
+        done
         ;;
     kill) for number; do stop "$number"; done ;;
     down)

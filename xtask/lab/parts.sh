@@ -87,7 +87,7 @@ image kube-proxy "k8s.gcr.io/kube-proxy:$version" /usr/local/bin/kube-proxy
 # What stands in for images that no package gives: see addons/main.go.
 for name in dns network web; do
     mkdir -p "$work/$name" && cp "$programs/addons" "$work/$name/"
-    image $name "$([ $name = dns ] && echo k8s.gcr.io/coredns || echo "lab.local/$name"):lab" /addons $name
+    image $name "$([ $name = dns ] && echo k8s.gcr.io/coredns:1.7.0 || echo "lab.local/$name:lab")" /addons $name
 done
 cp "$here/network.yaml" "$new/manifests/network/"
 
@@ -103,7 +103,6 @@ etcd:
     imageTag: $etcd
 dns:
   type: CoreDNS
-  imageTag: lab
 ---
 apiVersion: kubeadm.k8s.io/v1beta2
 kind: InitConfiguration

@@ -3,6 +3,7 @@
 mod content;
 mod distribute;
 mod images;
+mod kubernetes;
 mod measure;
 mod plugins;
 mod report;
@@ -23,6 +24,8 @@ pub(crate) enum BenchTask {
     Original(distribute::Original),
     /// Building, moving and unpacking images beside buildah, skopeo and umoci, on the same files
     Images(images::Images),
+    /// `sealer run` of a Kubernetes beside the same steps by hand
+    Kubernetes(kubernetes::Kubernetes),
     /// What it costs to call a plugin, by what it is written in
     Plugins(plugins::Plugins),
 }
@@ -33,6 +36,7 @@ pub(crate) fn run(task: &BenchTask) -> Result<()> {
         BenchTask::Distribute(args) => distribute::run(args),
         BenchTask::Original(args) => distribute::copy(args),
         BenchTask::Images(args) => images::run(args),
+        BenchTask::Kubernetes(args) => kubernetes::run(args),
         BenchTask::Plugins(args) => plugins::run(args),
     }
 }

@@ -1,9 +1,11 @@
 //! `cargo xtask lab`: a real Kubernetes, installed by `sealer run` on hosts that boot systemd and have
 //! no way out, asked by real traffic, and removed.
 
+mod bench;
 mod build;
 mod check;
 mod hosts;
+mod scenarios;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +19,9 @@ use crate::demo::{copy, copy_file, programs};
 use crate::packages;
 use crate::registry::Registry;
 use crate::stage::Stage;
+pub(crate) use bench::bench;
 use hosts::Hosts;
+use scenarios::{Cluster, Scenario};
 
 /// The cluster that is made.
 #[derive(Debug, Args)]
@@ -28,9 +32,12 @@ pub(crate) struct LabArgs {
     /// How many nodes
     #[arg(long, default_value_t = 1)]
     nodes: u8,
-    /// Have one more node join, and leave again
-    #[arg(long)]
-    join: bool,
+    /// What is done with the cluster then
+    #[arg(long = "scenario", value_enum, value_name = "NAME")]
+    scenarios: Vec<Scenario>,
+    /// All scenarios, which want three masters
+    #[arg(long, conflicts_with = "scenarios")]
+    all: bool,
     /// Leave hosts and cluster as they are after the checks
     #[arg(long)]
     keep: bool,
@@ -42,10 +49,26 @@ pub(crate) struct LabArgs {
     cache: Option<PathBuf>,
 }
 
+impl Default for LabArgs {
+    /// A master and a node, made, asked, and removed.
+    fn default() -> Self {
+        let (scenarios, cache) = (Vec::new(), None);
+        Self { masters: 1, nodes: 1, scenarios, all: false, keep: false, build: false, cache }
+    }
+}
+
+impl LabArgs {
+    fn scenarios(&self) -> Vec<Scenario> {
+        if self.all { Scenario::ALL.to_vec() } else { self.scenarios.clone() }
+    }
+}
+
 /// Password of the hosts.
 const PASSWORD: &str = "secret";
 /// The version that Debian's source makes.
 const VERSION: &str = "v1.20.2";
+/// What clusters are upgraded to: the same source, built under another name.
+const NEXT: &str = "v1.20.3";
 /// Where builds are kept: outside `target/`, so that they outlive it.
 const CACHE: &str = "/var/cache/sealer-lab";
 
@@ -57,11 +80,15 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
     let begun = Instant::now();
     let parts = build::parts(&cache, VERSION)?;
     if args.build {
+        if args.scenarios().contains(&Scenario::Upgrade) {
+            build::parts(&cache, NEXT)?;
+        }
         println!("==> the lab's parts are in {}: {:.0?}", parts.dir.display(), begun.elapsed());
         return Ok(());
     }
     command::step("build", command::cargo().args(["build", "--workspace"]))?;
-    let programs = programs()?;
+    // What is built meanwhile changes nothing here.
+    let programs = set_aside(&programs()?, &["sealer", "demo-registry", "liblist_nodes.so"])?;
     let down = format!("bash {} down \"$1/hosts\"", hosts::script().display());
     let stage = Stage::set_with(&cache, "lab", &programs, &down)?;
     let dir = stage.dir().to_owned();
@@ -69,7 +96,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
     let _ = fs::remove_dir_all(&output);
     fs::create_dir_all(&output).map_err(Failure::file(&output))?;
     let mut lab = Lab { stage, output, steps: Vec::new(), begun: Instant::now() };
-    let hosts = lab.play(args, &parts)?;
+    let hosts = lab.play(args, &cache, &parts)?;
     if args.keep {
         println!("\n# Kept: {}", dir.display());
         println!(
@@ -81,6 +108,18 @@ pub(crate) fn run(args: &LabArgs) -> Result<()> {
         return lab.stage.keep();
     }
     lab.end(&dir, &hosts)
+}
+
+/// Links to the programs, which a later build replaces and does not write over.
+fn set_aside(programs: &Path, names: &[&str]) -> Result<PathBuf> {
+    let dir = command::root().join(format!("target/lab-programs-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).map_err(Failure::file(&dir))?;
+    for name in names {
+        let (from, to) = (programs.join(name), dir.join(name));
+        fs::hard_link(&from, &to).map_err(Failure::file(&from))?;
+    }
+    Ok(dir)
 }
 
 /// A lab that is played.
@@ -105,10 +144,18 @@ impl Lab {
         Ok(printed)
     }
 
-    fn play(&mut self, args: &LabArgs, parts: &build::Parts) -> Result<Hosts> {
-        let up = Hosts::up_line(&self.stage, &parts.root, args.masters + args.nodes + u8::from(args.join));
+    fn play(&mut self, args: &LabArgs, cache: &Path, parts: &build::Parts) -> Result<Hosts> {
+        let scenarios = args.scenarios();
+        let wanted = scenarios.iter().map(|scenario| scenario.masters()).max().unwrap_or(1);
+        if args.masters < wanted {
+            return Err(Failure::wrong(format!("these scenarios want {wanted} masters: --masters {wanted}")));
+        }
+        let spares = scenarios.iter().map(|scenario| scenario.spares()).sum::<u8>();
+        let up = Hosts::up_line(&self.stage, &parts.root, args.masters + args.nodes + spares);
         let mut hosts = Hosts::of(&self.step("hosts up", &up)?, args.masters)?;
-        let spare = if args.join { hosts.nodes.pop() } else { None };
+        let spares = hosts.nodes.split_off(args.nodes.into());
+        let whole =
+            Hosts { masters: hosts.masters.clone(), nodes: [hosts.nodes.clone(), spares.clone()].concat() };
         self.prepare(parts)?;
         let registry = Registry::start(&self.stage)?;
         let authority = self.stage.place().join("ca.crt");
@@ -126,35 +173,15 @@ impl Lab {
         let run = format!("sealer run {trust} {image} {} -p {PASSWORD}", hosts.flags());
         let printed = self.step("run", &run)?;
         check::names_are_printed(&printed, &hosts)?;
-        check::cluster(self, &hosts, parts)?;
-        if let Some(spare) = &spare {
-            self.join(&mut hosts, spare, parts)?;
+        let mut cluster = Cluster { hosts, spares, parts, cache, trust, run };
+        cluster.check(self)?;
+        for scenario in scenarios {
+            cluster.play(self, scenario)?;
         }
-        if args.keep {
-            return Ok(hosts);
+        if !args.keep {
+            cluster.delete(self)?;
         }
-        let delete = format!("sealer delete -a --force -p {PASSWORD}");
-        self.step("delete", &delete)?;
-        check::clean(self, &hosts.all())?;
-        check::forgotten(self)?;
-        self.step("run again", &run)?;
-        check::cluster(self, &hosts, parts)?;
-        self.step("delete again", &delete)?;
-        check::clean(self, &hosts.all())?;
-        check::forgotten(self)?;
-        Ok(hosts)
-    }
-
-    /// Has a node join, be asked as all others, and leave.
-    fn join(&mut self, hosts: &mut Hosts, spare: &str, parts: &build::Parts) -> Result<()> {
-        self.step("join", &format!("sealer join -n {spare} -p {PASSWORD}"))?;
-        hosts.nodes.push(spare.to_owned());
-        check::cluster(self, hosts, parts)?;
-        self.step("delete the node", &format!("sealer delete -n {spare} --force -p {PASSWORD}"))?;
-        hosts.nodes.pop();
-        check::nodes_are(self, hosts, parts)?;
-        check::clean(self, &[spare.to_owned()])?;
-        check::cluster(self, hosts, parts)
+        Ok(whole)
     }
 
     /// Lays out the two images' folders, as their authors have them.

@@ -38,7 +38,7 @@ enum Task {
     /// Install a real Kubernetes on hosts that boot systemd, ask it, and remove it
     Lab(lab::LabArgs),
     /// Check format and lints, run every test, build the documentation
-    Test,
+    Test(test::TestArgs),
     /// Compare names, patterns and words with the field's reference answers
     Vectors(vectors::VectorsArgs),
 }
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Lab(args) => lab::run(&args),
-        Task::Test => test::run(),
+        Task::Test(args) => test::run(&args),
         Task::Vectors(args) => vectors::run(&args),
     };
     match result {

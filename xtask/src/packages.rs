@@ -56,11 +56,12 @@ pub(crate) const CHARTS: [&str; 2] = ["python3", "python3-venv"];
 pub(crate) const FUZZ: [&str; 1] = ["g++"];
 
 /// What the lab builds Kubernetes with, and makes hosts of.
-pub(crate) const LAB: [&str; 7] = [
+pub(crate) const LAB: [&str; 8] = [
     "dpkg-dev",
     "golang-1.19-go",
     "golang-github-modern-go-reflect2-dev",
     "mmdebstrap",
+    "nftables",
     "skopeo",
     "sshpass",
     "systemd-container",

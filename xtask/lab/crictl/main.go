@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,14 +18,30 @@ import (
 
 type client struct {
 	ctx     context.Context
+	only    *regexp.Regexp
+	tail    int
 	runtime cri.RuntimeServiceClient
 	images  cri.ImageServiceClient
 }
 
 func main() {
 	socket, words, quiet := "unix:///run/containerd/containerd.sock", []string{}, false
+	name, tail := "", 0
 	for args := os.Args[1:]; len(args) > 0; args = args[1:] {
+		if len(words) > 0 && words[0] == "exec" {
+			words = append(words, args...)
+			break
+		}
 		switch args[0] {
+		case "--name", "--tail":
+			if len(args) > 1 {
+				if args[0] == "--name" {
+					name = args[1]
+				} else {
+					tail, _ = strconv.Atoi(args[1])
+				}
+				args = args[1:]
+			}
 		case "-r", "--runtime-endpoint", "-i", "--image-endpoint":
 			if len(args) > 1 {
 				socket, args = args[1], args[1:]
@@ -39,7 +57,7 @@ func main() {
 		}
 	}
 	if len(words) == 0 {
-		fail(fmt.Errorf("no command given: info, version, pods, ps, stopp, rmp, images, inspecti or pull"))
+		fail(fmt.Errorf("no command given: info, version, pods, ps, stop, exec, logs, stopp, rmp, images, inspecti or pull"))
 	}
 	if !strings.Contains(socket, "://") {
 		socket = "unix://" + socket
@@ -48,7 +66,9 @@ func main() {
 	defer cancel()
 	connection, err := grpc.DialContext(ctx, socket, grpc.WithInsecure())
 	fail(err)
-	c := client{ctx, cri.NewRuntimeServiceClient(connection), cri.NewImageServiceClient(connection)}
+	only, err := regexp.Compile(name)
+	fail(err)
+	c := client{ctx, only, tail, cri.NewRuntimeServiceClient(connection), cri.NewImageServiceClient(connection)}
 	fail(c.run(words[0], words[1:], quiet))
 }
 
@@ -66,6 +86,15 @@ func (c client) run(verb string, args []string, quiet bool) error {
 		return c.pods(quiet)
 	case "ps":
 		return c.containers(quiet)
+	case "stop":
+		return each(args, func(id string) error {
+			_, err := c.runtime.StopContainer(c.ctx, &cri.StopContainerRequest{ContainerId: id, Timeout: 30})
+			return err
+		})
+	case "exec":
+		return c.exec(args)
+	case "logs":
+		return each(args, c.logs)
 	case "stopp":
 		return each(args, func(id string) error {
 			_, err := c.runtime.StopPodSandbox(c.ctx, &cri.StopPodSandboxRequest{PodSandboxId: id})
@@ -117,14 +146,48 @@ func (c client) pods(quiet bool) error {
 }
 
 func (c client) containers(quiet bool) error {
-	answer, err := c.runtime.ListContainers(c.ctx, &cri.ListContainersRequest{})
+	running := &cri.ContainerStateValue{State: cri.ContainerState_CONTAINER_RUNNING}
+	wanted := &cri.ListContainersRequest{Filter: &cri.ContainerFilter{State: running}}
+	answer, err := c.runtime.ListContainers(c.ctx, wanted)
 	for _, one := range answer.GetContainers() {
+		if !c.only.MatchString(one.Metadata.Name) {
+			continue
+		}
 		if quiet {
 			fmt.Println(one.Id)
 		} else {
 			fmt.Println(one.Id[:13], one.State, one.Metadata.Name, one.Metadata.Attempt, one.Image.Image)
 		}
 	}
+	return err
+}
+
+// exec runs a command in a container, and ends as that does.
+func (c client) exec(args []string) error {
+	if len(args) < 2 {
+		return fmt.Errorf("exec wants a container and a command")
+	}
+	answer, err := c.runtime.ExecSync(c.ctx, &cri.ExecSyncRequest{ContainerId: args[0], Cmd: args[1:], Timeout: 100})
+	if err != nil {
+		return err
+	}
+	os.Stdout.Write(answer.Stdout)
+	os.Stderr.Write(answer.Stderr)
+	os.Exit(int(answer.ExitCode))
+	return nil
+}
+
+func (c client) logs(id string) error {
+	answer, err := c.runtime.ContainerStatus(c.ctx, &cri.ContainerStatusRequest{ContainerId: id})
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(answer.Status.LogPath)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if c.tail > 0 && len(lines) > c.tail {
+		lines = lines[len(lines)-c.tail:]
+	}
+	fmt.Println(strings.Join(lines, "\n"))
 	return err
 }
 

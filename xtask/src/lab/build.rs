@@ -45,7 +45,10 @@ pub(crate) fn parts(cache: &Path, version: &str) -> Result<Parts> {
 
 /// Runs the first of the inputs, unless what it makes was made by the same inputs.
 fn build(out: &Path, scripts: &Path, inputs: &[&str], with: impl FnOnce(&mut Command)) -> Result<bool> {
-    let stamp = out.with_extension("stamp");
+    // Behind the whole name: a version's last part is no extension.
+    let mut stamp = out.as_os_str().to_owned();
+    stamp.push(".stamp");
+    let stamp = PathBuf::from(stamp);
     let key = key(scripts, inputs)?;
     if out.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == key) {
         return Ok(false);

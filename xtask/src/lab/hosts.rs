@@ -62,6 +62,22 @@ impl Hosts {
     }
 }
 
+/// The command that has a host die, at once and without a word to anybody.
+pub(super) fn kill_line(stage: &Stage, host: &str) -> String {
+    line(stage, "kill", &[host.to_owned()])
+}
+
+/// The command that prints how many packets have left hosts for anywhere else.
+pub(super) fn counters_line(stage: &Stage, hosts: &[String]) -> String {
+    line(stage, "counters", hosts)
+}
+
+fn line(stage: &Stage, verb: &str, hosts: &[String]) -> String {
+    let numbers: Vec<&str> = hosts.iter().filter_map(|host| host.rsplit('.').next()).collect();
+    let dir = stage.dir().join("hosts");
+    format!("bash {} {verb} {} {}", script().display(), dir.display(), numbers.join(" "))
+}
+
 fn quoted(line: &str) -> String {
     format!("'{}'", line.replace('\'', r"'\''"))
 }
