@@ -125,17 +125,19 @@ const IGNORED: &str = "--ignore-preflight-errors=SystemVerification,CreateJob";
 /// What was kept for the same image is older than an attempt that broke off, and stays.
 const KEEP: &str = r#"[ "$(cat "$kept/for" 2>/dev/null)" != "$image" ] || exit 0
 rm -rf "$kept" && mkdir -p "$kept/files"
+# cp 9.1 keeps the folders above a file only where its path does not begin at the root.
+cd /
 cp -al "$(readlink -f "$dir/rootfs")" "$kept/rootfs"
 for file in /etc/kubernetes /etc/containerd /etc/default/kubelet /etc/crictl.yaml /var/lib/kubelet/config.yaml \
     /var/lib/kubelet/kubeadm-flags.env /usr/bin/kubeadm /usr/bin/kubelet /usr/bin/kubectl /usr/bin/crictl \
     /usr/bin/kubelet-pre-start.sh /usr/bin/sealer-registry /etc/sealer-registry \
     /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d \
     /etc/systemd/system/containerd.service /etc/systemd/system/sealer-registry.service "$state/image"; do
-    if [ -e "$file" ]; then cp -a --parents "$file" "$kept/files/"; fi
+    if [ -e "$file" ]; then cp -a --parents "${file#/}" "$kept/files/"; fi
 done
 for program in "$dir"/rootfs/cri/bin/*; do
     file=/usr/bin/${program##*/}
-    if [ -f "$file" ]; then cp -a --parents "$file" "$kept/files/"; fi
+    if [ -f "$file" ]; then cp -a --parents "${file#/}" "$kept/files/"; fi
 done
 printf %s "$image" > "$kept/for""#;
 
