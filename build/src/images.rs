@@ -3,6 +3,7 @@
 
 mod charts;
 mod fetch;
+pub(crate) mod held;
 mod kubeadm;
 mod layout;
 mod list;

@@ -16,6 +16,7 @@ pub mod kubefile;
 pub mod plan;
 mod remote;
 mod run;
+pub mod sbom;
 mod steps;
 mod yaml;
 

@@ -20,7 +20,7 @@ pub(crate) use cluster::{
 pub(crate) use files::{ConvertArgs, EncryptArgs, LintArgs, SchemaName};
 pub(crate) use image::{
     BuildArgs, CompressionName, ImageType, ImagesArgs, InspectArgs, LoginArgs, LogoutArgs, Mode, PullArgs,
-    PushArgs, RegistryArgs, RmiArgs, TagArgs, VerifyArgs,
+    PushArgs, RegistryArgs, RmiArgs, SbomArgs, TagArgs, VerifyArgs,
 };
 pub(crate) use local::{
     DiffArgs, FormatName, HistoryArgs, LoadArgs, ManifestCommand, MergeArgs, MountArgs, PruneArgs, SaveArgs,
@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Sign a local image
     Sign(SignArgs),
+    /// Show what a local image is made of for tools that look for known faults: an SPDX document
+    Sbom(SbomArgs),
     /// Check who signed a local image, or that it holds all that it needs
     Verify(VerifyArgs),
     /// Give a local image another name

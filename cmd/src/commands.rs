@@ -35,6 +35,7 @@ mod rmi;
 mod run;
 mod sandbox;
 mod save;
+mod sbom;
 mod search;
 mod sign;
 mod status;
@@ -61,6 +62,7 @@ pub(crate) fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode
         Command::Inspect(args) => inspect::run(&args, settings),
         Command::Sign(args) => sign::run(&args, settings),
         Command::Key(command) => key::run(&command, settings),
+        Command::Sbom(args) => sbom::run(&args, settings),
         Command::Verify(args) => verify::run(&args, settings),
         Command::Tag(args) => tag::run(&args, settings),
         Command::Rmi(args) => rmi::run(&args, settings),

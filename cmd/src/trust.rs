@@ -23,7 +23,7 @@ pub(crate) fn pull(
     platform: &Platform,
 ) -> sealer_image::Result<Descriptor> {
     let image = transfer::pull(task, store, registry, name, platform)?;
-    attached::pull(task, store, registry, name, image.digest())?;
+    attached::pull(task, store, registry, name, &image)?;
     Ok(image)
 }
 

@@ -108,6 +108,20 @@ pub(crate) fn put(
     Ok(manifest)
 }
 
+/// Hangs a bill of materials on `digest`, in place of what hung there.
+///
+/// # Errors
+/// When the store cannot be written.
+pub fn put_sbom(
+    store: &Store,
+    beside: &Reference,
+    digest: &Digest,
+    (media_type, bytes): (&str, &[u8]),
+) -> Result<Descriptor> {
+    let layer = layer(store, media_type, bytes, BTreeMap::new())?;
+    put(store, beside, digest, Kind::Sbom, vec![layer])
+}
+
 /// Puts bytes into the store as a layer with annotations.
 pub(crate) fn layer(
     store: &Store,
@@ -137,7 +151,8 @@ pub(crate) fn layers(store: &Store, attached: &Descriptor) -> Result<Vec<Descrip
     Ok(manifest.layers().clone())
 }
 
-/// Brings what hangs on `digest` from the repository of `beside`; there may be nothing.
+/// Brings what hangs on an image, and of an index on each of its images that is here, from the repository of
+/// `beside`; there may be nothing.
 ///
 /// # Errors
 /// As [`transfer::pull`].
@@ -146,9 +161,11 @@ pub fn pull(
     store: &Store,
     registry: &Registry,
     beside: &Reference,
-    digest: &Digest,
+    image: &Descriptor,
 ) -> Result<()> {
-    for kind in Kind::ALL {
+    let digests = signed(store, image)?;
+    let here = digests.iter().filter(|digest| store.blob_path(digest).exists());
+    for (digest, kind) in here.flat_map(|digest| Kind::ALL.map(|kind| (digest, kind))) {
         let name = name(beside, digest, kind);
         match registry.repository(task, &name).find() {
             Ok(Some(_)) => transfer::pull(task, store, registry, &name, &Platform::host())?,
@@ -163,7 +180,7 @@ pub fn pull(
     Ok(())
 }
 
-/// Sends what hangs on `digest` here to the repository of `beside`.
+/// Sends what hangs here on an image, and on those of an index, to the repository of `beside`.
 ///
 /// # Errors
 /// As [`transfer::push`].
@@ -172,9 +189,10 @@ pub fn push(
     store: &Store,
     registry: &Registry,
     beside: &Reference,
-    digest: &Digest,
+    image: &Descriptor,
 ) -> Result<()> {
-    for kind in Kind::ALL {
+    for (digest, kind) in signed(store, image)?.iter().flat_map(|digest| Kind::ALL.map(|kind| (digest, kind)))
+    {
         if let Some(found) = find(store, beside, digest, kind)? {
             let name = name(beside, digest, kind);
             store.tag(&found, &name)?;

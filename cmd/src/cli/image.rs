@@ -85,6 +85,9 @@ pub(crate) struct BuildArgs {
     /// Render charts with these values too: FILE for every chart, CHART=FILE for `charts/CHART` (can be repeated)
     #[arg(long, value_name = "[CHART=]FILE")]
     pub(crate) chart_values: Vec<String>,
+    /// Hang a bill of materials on the image, as `sealer sbom --attach` does
+    #[arg(long)]
+    pub(crate) sbom: bool,
     /// Warn where a container image cannot be had, instead of failing
     #[arg(long)]
     pub(crate) allow_missing: bool,
@@ -128,6 +131,26 @@ pub(crate) struct InspectArgs {
     /// The image
     pub(crate) image: Reference,
     /// Which of its platforms to show [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Platform>,
+}
+
+/// Arguments of `sbom`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It is SPDX 2.3, as JSON: programs by path, digest and version, what Go says that they were built from, and container
+images by name and digest. What is attached goes with the image where `push`, `pull`, `save` and `load` bring it.
+
+Examples:
+  sealer sbom demo:v1 > demo.spdx.json
+  sealer sbom --attach registry.example:5000/demo:v1")]
+pub(crate) struct SbomArgs {
+    /// The image
+    pub(crate) image: Reference,
+    /// Hang it on the image, for each platform that is here, instead of printing it
+    #[arg(long, conflicts_with = "platform")]
+    pub(crate) attach: bool,
+    /// Which of its platforms [default: this machine's]
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<Platform>,
 }

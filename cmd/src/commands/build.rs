@@ -11,6 +11,7 @@ use sealer_image::{Descriptor, Platform, Reference, Registry};
 use sealer_stdx::task::Task;
 use serde::Serialize;
 
+use super::sbom;
 use crate::cli::{BuildArgs, CompressionName, ImageType, Mode};
 use crate::failure::Failure;
 use crate::settings::{Settings, platform};
@@ -51,6 +52,9 @@ pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Fai
         several => build_index(settings.task(), several, store),
     };
     let built = built.map_err(|error| Failure::from(error).building(&name))?;
+    if args.sbom {
+        sbom::attach(settings, store, &args.tag, &built.descriptor)?;
+    }
     render::result(settings, &text(&name, &built), &result(name.clone(), &built))
 }
 

@@ -19,7 +19,7 @@ pub(super) fn run(args: &PullArgs, settings: &Settings) -> Result<ExitCode, Fail
     let failed = |error| Failure::from(error).doing(format!("cannot pull `{}`", args.image.familiar()));
     let task = settings.task();
     let descriptor = transfer::pull_wanted(task, &store, &registry, &args.image, &wanted).map_err(failed)?;
-    attached::pull(task, &store, &registry, &args.image, descriptor.digest()).map_err(failed)?;
+    attached::pull(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
     if args.referrers {
         transfer::pull_referrers(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
     }

@@ -14,7 +14,7 @@ pub(super) fn run(args: &PushArgs, settings: &Settings) -> Result<ExitCode, Fail
     let failed = |error| Failure::from(error).doing(format!("cannot push `{}`", args.image.familiar()));
     let task = settings.task();
     let descriptor = transfer::push(task, &store, &registry, &args.image).map_err(failed)?;
-    attached::push(task, &store, &registry, &args.image, descriptor.digest()).map_err(failed)?;
+    attached::push(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
     if args.referrers {
         transfer::push_referrers(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
     }

@@ -35,6 +35,7 @@ mod records;
 mod registries;
 mod relay;
 mod sandbox;
+mod sbom;
 mod ssh;
 mod sweep;
 mod traces;
