@@ -44,9 +44,11 @@ impl Reference {
     #[must_use]
     pub fn familiar(&self) -> String {
         let whole = self.0.whole();
-        let short = whole.strip_prefix("docker.io/").unwrap_or(&whole);
-        // `library/a/b` is no official image: `a/b` would be another name.
-        short.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(short).to_owned()
+        let short = whole.strip_prefix("docker.io/");
+        let official = short.and_then(|name| name.strip_prefix("library/"));
+        // `a/b` is not `library/a/b`, and `docker.io/demo` is not `docker.io/docker.io/demo`.
+        let same = |name: &&str| name.parse::<Self>().is_ok_and(|named| named == *self);
+        [official, short].into_iter().flatten().find(same).unwrap_or(&whole).to_owned()
     }
 }
 
@@ -91,6 +93,11 @@ mod tests {
             ("demo", "docker.io/library/demo:latest", "demo:latest"),
             ("team/demo:v1", "docker.io/team/demo:v1", "team/demo:v1"),
             ("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"),
+            (
+                "docker.io/docker.io/demo",
+                "docker.io/docker.io/demo:latest",
+                "docker.io/docker.io/demo:latest",
+            ),
             ("localhost:5000/demo", "localhost:5000/demo:latest", "localhost:5000/demo:latest"),
             ("[2001:db8::1]/demo:v1", "[2001:db8::1]/demo:v1", "[2001:db8::1]/demo:v1"),
             (
