@@ -96,9 +96,14 @@ impl Ssh {
     /// Begins a command. Nothing is told to the host yet, so that another session will do as well.
     fn channel(&self, link: &mut Link) -> Result<Channel, HostFailure> {
         link.session.set_blocking(true);
-        if let Ok(channel) = link.session.channel_session() {
+        link.session.set_timeout(u32::try_from(self.spec.ssh.gone.as_millis()).unwrap_or(u32::MAX));
+        let opened = link.session.channel_session();
+        link.session.set_timeout(0);
+        if let Ok(channel) = opened {
             return Ok(channel);
         }
+        // Blocking, libssh2 waits for ever to free a session whose connection is lost.
+        link.session.set_blocking(false);
         let begun = Instant::now();
         *link = loop {
             match open(&self.spec, &self.keys) {
@@ -122,17 +127,19 @@ impl Ssh {
         let mut channel = self.channel(&mut link)?;
         let Link { session, socket } = &*link;
         let (line, head) = elevation.line(command);
-        channel.exec(&line).map_err(|error| ssh(&error))?;
+        let ended = channel.exec(&line).map_err(|error| ssh(&error)).and_then(|()| {
+            session.set_blocking(false);
+            let pulse = PULSE.min(self.spec.ssh.gone / 3);
+            let mut conversation =
+                Conversation { session, socket, pulse, channel: &mut channel, output: Output::default() };
+            conversation.hold(&mut head.as_bytes().chain(stdin), see)?;
+            let output = std::mem::take(&mut conversation.output);
+            session.set_blocking(true);
+            finish(&mut channel, output)
+        });
+        // Blocking, libssh2 waits for ever to free the channel of a connection that is lost.
         session.set_blocking(false);
-        let pulse = PULSE.min(self.spec.ssh.gone / 3);
-        let mut conversation =
-            Conversation { session, socket, pulse, channel: &mut channel, output: Output::default() };
-        let mut input = head.as_bytes().chain(stdin);
-        let ended = conversation.hold(&mut input, see);
-        let output = std::mem::take(&mut conversation.output);
-        session.set_blocking(true);
-        ended?;
-        finish(&mut channel, output)
+        ended
     }
 }
 
