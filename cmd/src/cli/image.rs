@@ -215,9 +215,9 @@ pub(crate) struct PullArgs {
     /// Fetch the images for all platforms
     #[arg(long)]
     pub(crate) all_platforms: bool,
-    /// Fetch what refers to the image too: signatures, inventories
-    #[arg(long)]
-    pub(crate) referrers: bool,
+    /// Fetch what refers to the image too, of one artifact type or all: signatures, inventories
+    #[arg(long, value_name = "TYPE", num_args = 0..=1, require_equals = true)]
+    pub(crate) referrers: Option<Option<String>>,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }

@@ -20,8 +20,9 @@ pub(super) fn run(args: &PullArgs, settings: &Settings) -> Result<ExitCode, Fail
     let task = settings.task();
     let descriptor = transfer::pull_wanted(task, &store, &registry, &args.image, &wanted).map_err(failed)?;
     attached::pull(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
-    if args.referrers {
-        transfer::pull_referrers(task, &store, &registry, &args.image, &descriptor).map_err(failed)?;
+    if let Some(of_type) = &args.referrers {
+        transfer::pull_referrers(task, &store, &registry, &args.image, &descriptor, of_type.as_deref())
+            .map_err(failed)?;
     }
     image_result(settings, "pulled", &args.image, &descriptor)
 }

@@ -1,5 +1,6 @@
 //! What a registry has: its repositories, their tags, and what refers to an image.
 
+use oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use oci_spec::image::{Descriptor, Digest, ImageIndex};
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
@@ -16,6 +17,7 @@ use crate::registry::{Registry, Repository, auth, manifest};
 
 /// So many a page; a registry may give fewer.
 const PAGE: &str = "1000";
+const JSON: &str = "application/json";
 
 #[derive(Debug, Deserialize)]
 struct Catalog {
@@ -46,7 +48,7 @@ impl Registry {
         };
         let mut url = caller.host.url("_catalog");
         url.query_pairs_mut().append_pair("n", PAGE);
-        let pages: Vec<Catalog> = pages(&caller, url, Missing::IsAnError)?;
+        let pages: Vec<Catalog> = pages(&caller, url, JSON, Missing::IsAnError)?;
         let mut names: Vec<String> =
             pages.into_iter().filter_map(|page| page.repositories).flatten().collect();
         names.sort();
@@ -63,47 +65,66 @@ impl Repository<'_> {
         let caller = self.pulling()?;
         let mut url = self.url(&caller, "tags/list");
         url.query_pairs_mut().append_pair("n", PAGE);
-        let pages: Vec<Tags> = pages(&caller, url, Missing::IsEmpty)?;
+        let pages: Vec<Tags> = pages(&caller, url, JSON, Missing::IsEmpty)?;
         let mut tags: Vec<String> = pages.into_iter().filter_map(|page| page.tags).flatten().collect();
         tags.sort();
         Ok(tags)
     }
 
-    /// Lists what refers to an image: signatures, inventories. A registry that knows nothing of that
-    /// is asked for the tag by which clients make up for it (OCI distribution 1.1, "Unavailable
-    /// Referrers API").
+    /// Lists what refers to an image, of one artifact type or all: signatures, inventories. Only a
+    /// registry that knows nothing of that is asked for the tag by which clients make up for it (OCI
+    /// distribution 1.1, "Unavailable Referrers API").
     ///
     /// # Errors
     /// When the registry refuses.
-    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
+    pub fn referrers(&self, subject: &Digest, of_type: Option<&str>) -> Result<Vec<Descriptor>> {
+        let mut found = match self.listed_referrers(subject, of_type)? {
+            Some(listed) => listed,
+            None => self.tagged_referrers(subject)?,
+        };
+        // A registry need not heed the type, and a tag's list has all.
+        found.retain(|one| of_type.is_none_or(|of_type| is_of_type(one, of_type)));
+        Ok(found)
+    }
+
+    /// Lists what the registry itself knows to refer to an image; `None` where it keeps no such lists.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub fn listed_referrers(
+        &self,
+        subject: &Digest,
+        of_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>> {
         let caller = self.pulling()?;
-        let pages = self.referrer_pages(&caller, subject)?;
-        if !pages.is_empty() {
-            return Ok(pages.into_iter().flat_map(|page| page.manifests().clone()).collect());
+        let mut url = self.url(&caller, &format!("referrers/{subject}"));
+        if let Some(of_type) = of_type {
+            url.query_pairs_mut().append_pair("artifactType", of_type);
         }
+        let pages: Vec<ImageIndex> = pages(&caller, url, OCI_IMAGE_INDEX_MEDIA_TYPE, Missing::IsEmpty)?;
+        let listed = pages.iter().flat_map(|page| page.manifests().clone()).collect();
+        Ok((!pages.is_empty()).then_some(listed))
+    }
+
+    /// Lists what clients have noted under the tag that makes up for a registry's list.
+    ///
+    /// # Errors
+    /// When the registry refuses, or the tag names no list.
+    pub fn tagged_referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
         let tag = format!("{}-{}", subject.algorithm(), subject.digest());
         match manifest::fetch(self, &tag) {
             Ok((_, bytes)) => {
-                let index: ImageIndex = parse(&caller, &bytes)?;
+                let index: ImageIndex = parse(&self.pulling()?, &bytes)?;
                 Ok(index.manifests().clone())
             }
             Err(Error::Registry(RegistryError::ManifestUnknown { .. })) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Tells whether the registry itself lists what refers to an image.
-    ///
-    /// # Errors
-    /// When the registry refuses.
-    pub fn lists_referrers(&self, subject: &Digest) -> Result<bool> {
-        Ok(!self.referrer_pages(&self.pulling()?, subject)?.is_empty())
-    }
-
-    fn referrer_pages(&self, caller: &Caller<'_>, subject: &Digest) -> Result<Vec<ImageIndex>> {
-        let url = self.url(caller, &format!("referrers/{subject}"));
-        pages(caller, url, Missing::IsEmpty)
-    }
+fn is_of_type(one: &Descriptor, of_type: &str) -> bool {
+    one.artifact_type().as_ref().is_some_and(|has| has.to_string() == of_type)
 }
 
 /// What a 404 means.
@@ -114,14 +135,19 @@ enum Missing {
 }
 
 /// Reads a list page by page (RFC 5988 links).
-fn pages<T: DeserializeOwned>(caller: &Caller<'_>, mut url: Url, missing: Missing) -> Result<Vec<T>> {
+fn pages<T: DeserializeOwned>(
+    caller: &Caller<'_>,
+    mut url: Url,
+    accept: &str,
+    missing: Missing,
+) -> Result<Vec<T>> {
     let mut pages = Vec::new();
     loop {
-        let response =
-            caller.send(&url, &|client, url| client.get(url).header(ACCEPT, "application/json"))?;
+        let response = caller.send(&url, &|client, url| client.get(url).header(ACCEPT, accept))?;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND if missing == Missing::IsEmpty => return Ok(pages),
+            // A page in the middle that is missing is a list cut short.
+            StatusCode::NOT_FOUND if missing == Missing::IsEmpty && pages.is_empty() => return Ok(pages),
             _ => return Err(caller.refusal(response).into()),
         }
         let next = next(&url, &response);

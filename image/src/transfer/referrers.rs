@@ -16,7 +16,8 @@ use crate::reference::Reference;
 use crate::registry::Registry;
 use crate::store::Store;
 
-/// Brings what refers to an image that is in the store, and returns how much there is of it.
+/// Brings what refers to an image that is in the store, of one artifact type or all, and returns how much
+/// there is of it.
 ///
 /// # Errors
 /// Those of the registry and of the store.
@@ -26,9 +27,10 @@ pub fn pull_referrers(
     registry: &Registry,
     reference: &Reference,
     image: &Descriptor,
+    of_type: Option<&str>,
 ) -> Result<usize> {
     let repository = registry.repository(task, reference);
-    let found = repository.referrers(image.digest())?;
+    let found = repository.referrers(image.digest(), of_type)?;
     for one in &found {
         copy(task, &repository, store, one, registry.settings().parallel)?;
     }
@@ -62,8 +64,8 @@ pub fn push_referrers(
     for one in &ours {
         copy(task, store, &repository, one, registry.settings().parallel)?;
     }
-    if !repository.lists_referrers(image.digest())? {
-        let all = merged(repository.referrers(image.digest())?, ours.clone());
+    if repository.listed_referrers(image.digest(), None)?.is_none() {
+        let all = merged(repository.tagged_referrers(image.digest())?, ours.clone());
         let list = image::put(store, MediaType::ImageIndex, &index(all))?;
         registry.repository(task, &name).tag(&list, store)?;
     }

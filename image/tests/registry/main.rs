@@ -9,5 +9,6 @@ mod faults;
 mod kill;
 mod mirrors;
 mod originals;
+mod referrers;
 mod transfers;
 mod verbs;

@@ -6,18 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use sealer_image::registry::{Mirrors, RegistryError};
 use sealer_image::transfer::{pull, push};
-use sealer_image::{Error, Image, Platform, Reference, Registry, RegistrySettings, Store};
+use sealer_image::{Error, Image, Platform, Reference, Registry, RegistrySettings};
 use sealer_stdx::task::{Cancel, Event, Observe, Task};
 use sealer_testkit::{Action, Fault, Proxy, RegistryOptions};
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
-use crate::support::{Memory, Wire, reference, settings};
-
-fn store() -> (TempDir, Store) {
-    let dir = tempdir().unwrap();
-    let store = Store::open(&dir.path().join("images")).unwrap();
-    (dir, store)
-}
+use crate::support::{Memory, Wire, reference, settings, store};
 
 fn with(conf: &str) -> RegistrySettings {
     RegistrySettings { mirrors: Mirrors::parse(Path::new("registries.conf"), conf).unwrap(), ..settings() }

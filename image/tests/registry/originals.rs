@@ -166,7 +166,7 @@ fn what_refers_to_an_image_is_found_by_the_tag_that_makes_up_for_the_api() {
     let (image, signature) = (memory.image(1, &[10]), memory.image(2, &[10]));
     let repository = registry.repository(&task, &wire.reference("demo:v1"));
     copy(&task, &memory, &repository, &image, 2).unwrap();
-    assert_eq!(repository.referrers(image.digest()).unwrap(), []);
+    assert_eq!(repository.referrers(image.digest(), None).unwrap(), []);
     copy(&task, &memory, &repository, &signature, 2).unwrap();
     let index = json!({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [signature],
@@ -176,6 +176,6 @@ fn what_refers_to_an_image_is_found_by_the_tag_that_makes_up_for_the_api() {
     let place = registry.repository(&task, &wire.reference(&format!("demo:{tag}")));
     copy(&task, &memory, &place, &index, 2).unwrap();
     place.tag(&index, &memory).unwrap();
-    assert_eq!(repository.referrers(image.digest()).unwrap(), [signature]);
+    assert_eq!(repository.referrers(image.digest(), None).unwrap(), [signature]);
     assert_eq!(repository.tags().unwrap(), [tag]);
 }

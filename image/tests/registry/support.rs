@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use sealer_image::digest::sha256;
 use sealer_image::registry::Retry;
-use sealer_image::{Descriptor, Error, Fetch, MediaType, Push, Reference, RegistrySettings, Result};
+use sealer_image::{Descriptor, Error, Fetch, MediaType, Push, Reference, RegistrySettings, Result, Store};
 use sealer_testkit::{Proxy, Registry, RegistryOptions};
+use tempfile::{TempDir, tempdir};
 
 /// Content in memory. Takes in only what is what its descriptor says.
 #[derive(Default)]
@@ -95,6 +96,13 @@ impl Push for Memory {
         self.0.lock().unwrap().insert(digest.to_string(), bytes);
         Ok(())
     }
+}
+
+/// An empty store, and the folder that goes with it.
+pub(crate) fn store() -> (TempDir, Store) {
+    let dir = tempdir().unwrap();
+    let store = Store::open(&dir.path().join("images")).unwrap();
+    (dir, store)
 }
 
 /// Bytes without a pattern, the same for the same seed.

@@ -10,15 +10,8 @@ use sealer_image::transfer::{copy, pull, pull_referrers, push, push_referrers};
 use sealer_image::{Descriptor, Error, Platform, Reference, Registry, Store};
 use sealer_stdx::task::{Cancel, Event, Observe, Outcome, Task};
 use sealer_testkit::{Action, Fault, RegistryOptions};
-use tempfile::{TempDir, tempdir};
 
-use crate::support::{Memory, Wire, reference, settings};
-
-fn store() -> (TempDir, Store) {
-    let dir = tempdir().unwrap();
-    let store = Store::open(&dir.path().join("images")).unwrap();
-    (dir, store)
-}
+use crate::support::{Memory, Wire, reference, settings, store};
 
 /// Puts an image into a store under a name.
 fn stored(store: &Store, reference: &Reference, seed: u64, sizes: &[usize]) -> Descriptor {
@@ -311,7 +304,7 @@ fn what_refers_to_an_image_goes_along_when_asked_for_and_joins_what_is_there() {
     }
     let (source, target) = (from.reference("demo:v1"), to.reference("demo:v1"));
     pull(&task, &here, &registry, &source, &Platform::host()).unwrap();
-    assert_eq!(pull_referrers(&task, &here, &registry, &source, &image).unwrap(), 1);
+    assert_eq!(pull_referrers(&task, &here, &registry, &source, &image, None).unwrap(), 1);
     here.tag(&image, &target).unwrap();
     assert_eq!(push_referrers(&task, &here, &registry, &target, &image).unwrap(), 0, "of another repository");
     let tag = image.digest().to_string().replace(':', "-");
@@ -319,7 +312,7 @@ fn what_refers_to_an_image_goes_along_when_asked_for_and_joins_what_is_there() {
     here.tag(&list, &to.reference(&format!("demo:{tag}"))).unwrap();
     for _ in 0..2 {
         assert_eq!(push_referrers(&task, &here, &registry, &target, &image).unwrap(), 1);
-        let found = registry.repository(&task, &target).referrers(image.digest()).unwrap();
+        let found = registry.repository(&task, &target).referrers(image.digest(), None).unwrap();
         assert_eq!(found, [inventory.clone(), signature.clone()]);
     }
 }

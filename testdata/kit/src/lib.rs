@@ -9,10 +9,12 @@ mod fault;
 mod http;
 mod nodes;
 mod proxy;
+mod referrers;
 mod registry;
 mod tokens;
 
 pub use fault::{Action, Fault, Seen};
 pub use nodes::serve_nodes;
 pub use proxy::Proxy;
+pub use referrers::ReferrersApi;
 pub use registry::{Registry, RegistryOptions};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::fault::{Action, Fault, Seen};
 use crate::http::{Body, Head, Length};
+use crate::referrers::{self, Referrer, Referrers, ReferrersApi};
 use crate::registry::free_address;
 
 /// A plain HTTP proxy on a free port of 127.0.0.1, before a server that speaks plain HTTP.
@@ -24,6 +25,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     upstream: String,
+    referrers: Option<Referrers>,
     stopped: AtomicBool,
     faults: Mutex<Vec<Fault>>,
     seen: Mutex<Vec<Arc<Mutex<Seen>>>>,
@@ -36,10 +38,24 @@ impl Proxy {
     /// When loopback has no free port.
     #[must_use]
     pub fn start(upstream: &str) -> Self {
+        Self::start_as(upstream, None)
+    }
+
+    /// The same, and the proxy has the referrers API: of every manifest that passes it notes the subject.
+    ///
+    /// # Panics
+    /// As [`Proxy::start`].
+    #[must_use]
+    pub fn start_with_referrers(upstream: &str, api: ReferrersApi) -> Self {
+        Self::start_as(upstream, Some(Referrers::new(api)))
+    }
+
+    fn start_as(upstream: &str, referrers: Option<Referrers>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
+            referrers,
             stopped: AtomicBool::new(false),
             faults: Mutex::default(),
             seen: Mutex::default(),
@@ -155,7 +171,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
     }));
     shared.seen().push(Arc::clone(&record));
     let action = shared.strike(request.word(0), request.word(1));
-    let exchange = Exchange { client, action, record };
+    let exchange = Exchange { client, action, record, referrers: shared.referrers.as_ref() };
     exchange.run(&mut reader, request, &shared.upstream)
 }
 
@@ -164,6 +180,7 @@ struct Exchange<'a> {
     client: &'a TcpStream,
     action: Option<Action>,
     record: Arc<Mutex<Seen>>,
+    referrers: Option<&'a Referrers>,
 }
 
 impl Exchange<'_> {
@@ -177,9 +194,23 @@ impl Exchange<'_> {
             Some(Action::Close) => Ok(()),
             Some(Action::Answer { status, headers, body }) => {
                 self.pass_up(&mut Body::new(reader, length), &mut io::sink(), &Shape::default())?;
-                self.answer(*status, headers, body)
+                self.answer((*status, "Injected"), headers, body)
             }
-            _ => self.pass(reader, request, length, &TcpStream::connect(upstream)?),
+            _ => self.pass_or_list(reader, request, length, &TcpStream::connect(upstream)?),
+        }
+    }
+
+    /// What refers to an image the registry behind does not know.
+    fn pass_or_list(
+        &self,
+        reader: &mut BufReader<&TcpStream>,
+        request: Head,
+        length: Length,
+        upstream: &TcpStream,
+    ) -> io::Result<()> {
+        match self.referrers.and_then(|known| known.answer(&request)) {
+            Some(page) => self.answer((200, "OK"), &page.headers, &page.body),
+            None => self.pass(reader, request, length, upstream),
         }
     }
 
@@ -198,8 +229,12 @@ impl Exchange<'_> {
             shape.cut = Some(after);
         }
         let mut body = Body::new(reader, length);
+        let mut manifest = Vec::new();
         if length == Length::Chunked {
             self.pass_up(&mut body, &mut Chunks(upstream), &shape)?;
+        } else if self.referrers.is_some() && referrers::brings_manifest(&request) {
+            self.pass_up(&mut body, &mut manifest, &shape)?;
+            upstream.write_all(&manifest)?;
         } else {
             self.pass_up(&mut body, &mut upstream, &shape)?;
         }
@@ -209,15 +244,20 @@ impl Exchange<'_> {
         if length == Length::Chunked {
             upstream.write_all(b"0\r\n\r\n")?;
         }
-        self.respond(upstream)
+        self.respond(upstream, referrers::referrer(&request, &manifest))
     }
 
-    /// Passes the server's answer on to the client.
-    fn respond(&self, upstream: &TcpStream) -> io::Result<()> {
+    /// Passes the server's answer on to the client, and notes what it has taken.
+    fn respond(&self, upstream: &TcpStream, brought: Option<Referrer>) -> io::Result<()> {
         let mut reader = BufReader::new(upstream);
         let mut head = Head::read(&mut reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = head.word(1).parse().unwrap_or(0);
         self.note(|seen| seen.status = status);
+        if let (Some(known), Some(brought), 201) = (self.referrers, brought, status) {
+            head.set("OCI-Subject", &brought.subject);
+            let digest = head.get("docker-content-digest").ok_or(io::ErrorKind::InvalidData)?.to_owned();
+            known.keep(brought, &digest);
+        }
         let bodiless = self.record.lock().expect("no holder panics").method == "HEAD";
         let bodiless = bodiless || matches!(status, 204 | 304);
         let length = if bodiless { Length::Known(0) } else { head.length().unwrap_or(Length::UntilClose) };
@@ -240,8 +280,9 @@ impl Exchange<'_> {
         relay(&mut Body::new(&mut reader, length), &mut client, &shape, &count)
     }
 
-    fn answer(&self, status: u16, headers: &[(String, String)], body: &str) -> io::Result<()> {
-        let mut head = Head { start: format!("HTTP/1.1 {status} Injected"), headers: headers.to_vec() };
+    fn answer(&self, status: (u16, &str), headers: &[(String, String)], body: &str) -> io::Result<()> {
+        let (status, reason) = status;
+        let mut head = Head { start: format!("HTTP/1.1 {status} {reason}"), headers: headers.to_vec() };
         head.set("Content-Length", &body.len().to_string());
         head.set("Connection", "close");
         self.note(|seen| (seen.status, seen.received) = (status, body.len() as u64));
