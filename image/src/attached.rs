@@ -18,7 +18,7 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::registry::{Registry, RegistryError};
 use crate::store::Store;
-use crate::transfer;
+use crate::transfer::{self, Wanted};
 
 /// What can hang on an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +55,14 @@ pub fn is_name(reference: &Reference) -> bool {
     subject(reference).is_some()
 }
 
-/// Returns the hexadecimal digest of what the thing of this name hangs on.
+/// Returns the hexadecimal digest of what the thing of this name hangs on. A name without a suffix is that
+/// of the list of what refers to an image ([`transfer::pull_referrers`]).
 fn subject(reference: &Reference) -> Option<&str> {
-    let (hex, suffix) = reference.tag()?.strip_prefix("sha256-")?.split_once('.')?;
+    let name = reference.tag()?.strip_prefix("sha256-")?;
+    let (hex, suffix) = name.split_once('.').map_or((name, None), |(hex, suffix)| (hex, Some(suffix)));
     let is_digest = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_digest && Kind::ALL.iter().any(|kind| kind.suffix() == suffix)).then_some(hex)
+    let is_ours = suffix.is_none_or(|suffix| Kind::ALL.iter().any(|kind| kind.suffix() == suffix));
+    (is_digest && is_ours).then_some(hex)
 }
 
 /// Returns what hangs on `digest` here, in whatever repository; the one of `beside` first.
@@ -167,15 +170,19 @@ pub fn pull(
     let here = digests.iter().filter(|digest| store.blob_path(digest).exists());
     for (digest, kind) in here.flat_map(|digest| Kind::ALL.map(|kind| (digest, kind))) {
         let name = name(beside, digest, kind);
-        match registry.repository(task, &name).find() {
-            Ok(Some(_)) => transfer::pull(task, store, registry, &name, &Platform::host())?,
-            Ok(None) => continue,
+        let found = match registry.repository(task, &name).find() {
             // Some registries say of what is not there that one may not have it.
             Err(Error::Registry(RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. })) => {
-                continue;
+                None
             }
-            Err(error) => return Err(error),
+            found => found?,
         };
+        if let Some(found) = found {
+            let task = task.child("pull", name.familiar(), None)?;
+            let wanted = Wanted::For(Platform::host());
+            transfer::bring(&task, store, &registry.repository(&task, &name), &name, found, &wanted)?;
+            task.finish();
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod referrers;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor, Read};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use oci_spec::image::{Descriptor, Digest};
@@ -260,8 +261,23 @@ pub fn pull_wanted(
 ) -> Result<Descriptor> {
     let task = task.child("pull", reference.familiar(), None)?;
     let repository = registry.repository(&task, reference);
-    let source = Nearest { store, remote: &repository };
     let named = repository.resolve()?;
+    let image = bring(&task, store, &repository, reference, named, wanted)?;
+    task.finish();
+    Ok(image)
+}
+
+/// Brings what a name led to in its repository, and names it.
+pub(crate) fn bring(
+    task: &Task,
+    store: &Store,
+    repository: &Repository<'_>,
+    reference: &Reference,
+    named: Descriptor,
+    wanted: &Wanted,
+) -> Result<Descriptor> {
+    let source = Nearest::new(store, repository);
+    let parallel = repository.parallel();
     let image = match wanted {
         Wanted::For(platform) => choose(&source, &named, platform)?,
         Wanted::All => named,
@@ -269,9 +285,8 @@ pub fn pull_wanted(
     let mut graph = Graph::default();
     graph.read(&source, &image)?;
     store.check_room(&graph.blobs)?;
-    copy_graph(&task, &source, store, graph, registry.settings().parallel)?;
+    copy_graph(task, &source, store, graph, parallel)?;
     store.tag(&image, reference)?;
-    task.finish();
     Ok(image)
 }
 
@@ -286,7 +301,7 @@ pub fn find(
     named: &Descriptor,
     platform: &Platform,
 ) -> Result<Descriptor> {
-    let source = Nearest { store, remote: repository };
+    let source = Nearest::new(store, repository);
     let image = choose(&source, named, platform)?;
     for manifest in [named, &image] {
         store.put_bytes(&read_manifest(&source, manifest)?)?;
@@ -324,18 +339,41 @@ fn neighbours(store: &Store, reference: &Reference) -> Result<HashMap<Digest, St
     Ok(found)
 }
 
-/// The store for what it has, the registry for the rest.
+/// The store for what it has, the registry for the rest; for a manifest once, which is read to choose by
+/// and then to follow.
 struct Nearest<'a> {
     store: &'a Store,
     remote: &'a dyn Fetch,
+    manifests: Mutex<HashMap<Digest, Vec<u8>>>,
+}
+
+impl<'a> Nearest<'a> {
+    fn new(store: &'a Store, remote: &'a dyn Fetch) -> Self {
+        Self { store, remote, manifests: Mutex::default() }
+    }
+
+    fn manifest(&self, content: &Descriptor) -> Result<Vec<u8>> {
+        let mut known = self.manifests.lock().expect("no holder panics");
+        if let Some(bytes) = known.get(content.digest()) {
+            return Ok(bytes.clone());
+        }
+        let bytes = read_manifest(self.remote, content)?;
+        known.insert(content.digest().clone(), bytes.clone());
+        Ok(bytes)
+    }
 }
 
 impl Fetch for Nearest<'_> {
     fn fetch(&self, content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
-        match self.store.exists(content)? {
-            true => self.store.fetch(content, from),
-            false => self.remote.fetch(content, from),
+        if self.store.exists(content)? {
+            return self.store.fetch(content, from);
         }
+        if !is_manifest(content.media_type()) {
+            return self.remote.fetch(content, from);
+        }
+        let mut reader = Cursor::new(self.manifest(content)?);
+        reader.set_position(from);
+        Ok(Box::new(reader))
     }
 }
 

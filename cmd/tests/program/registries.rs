@@ -1,8 +1,9 @@
 //! Pull, push, login and logout with a real registry.
 
-use sealer_testkit::{Action, Fault, Proxy, Registry, RegistryOptions};
+use sealer_testkit::{Action, Fault, Proxy, ReferrersApi, Registry, RegistryOptions};
+use serde_json::{Value, json};
 
-use crate::kit::User;
+use crate::kit::{User, files};
 
 /// Builds an image of one file at this name.
 fn build(user: &User, name: &str) {
@@ -229,4 +230,51 @@ fn an_index_is_pulled_for_one_platform_or_whole() {
         let seen = all.data(&["inspect", "--platform", &platform, &name]);
         assert_eq!(seen["platform"]["architecture"], architecture);
     }
+}
+
+#[test]
+fn the_list_of_what_refers_to_an_image_is_no_image_and_goes_with_it() {
+    let registry = Registry::start(RegistryOptions::default());
+    let proxy = Proxy::start_with_referrers(&registry.address(), ReferrersApi::default());
+    let (user, name) = (User::new(), format!("{}/demo:v1", proxy.address()));
+    build(&user, &name);
+    user.ok(&["push", &name]);
+    let digest = user.data(&["inspect", &name])["digest"].as_str().unwrap().to_owned();
+    user.write("empty", "{}");
+    refer(&user, &proxy.address(), &digest);
+    for (of_type, names) in [("none/at-all", 1), ("example/note", 2)] {
+        user.ok(&["pull", &format!("--referrers={of_type}"), &name]);
+        assert_eq!(user.images(), [name.as_str()], "{of_type}");
+        let index = user.path("root/images/index.json");
+        let index: Value = serde_json::from_slice(&std::fs::read(index).unwrap()).unwrap();
+        assert_eq!(index["manifests"].as_array().unwrap().len(), names, "{of_type}");
+    }
+    user.ok(&["rmi", &name]);
+    assert_eq!(files(&user.path("root/images/blobs")), Vec::<std::path::PathBuf>::new());
+}
+
+/// Puts a note beside an image, as `oras attach` does.
+fn refer(user: &User, address: &str, image: &str) {
+    use sealer_image::digest::sha256;
+    let (empty, media_type) = (sha256(b"{}"), "application/vnd.oci.image.manifest.v1+json");
+    let note = json!({
+        "schemaVersion": 2, "mediaType": media_type, "artifactType": "example/note",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": empty.to_string(), "size": 2 },
+        "layers": [], "subject": { "mediaType": media_type, "digest": image, "size": 1 },
+    });
+    user.write("note.json", note.to_string());
+    let curl = |arguments: &[&str]| {
+        let output = std::process::Command::new("curl").arg("-fsS").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let head = curl(&["-i", "-X", "POST", &format!("http://{address}/v2/demo/blobs/uploads/")]);
+    let place = head.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap().trim();
+    let bytes = |name: &str| format!("@{}", user.path(name).display());
+    let octets = "Content-Type: application/octet-stream";
+    let upload = format!("{place}&digest={empty}");
+    curl(&["-X", "PUT", "-H", octets, "--data-binary", &bytes("empty"), &upload]);
+    let (kind, at) = (format!("Content-Type: {media_type}"), sha256(note.to_string().as_bytes()));
+    let url = format!("http://{address}/v2/demo/manifests/{at}");
+    curl(&["-X", "PUT", "-H", &kind, "--data-binary", &bytes("note.json"), &url]);
 }

@@ -303,6 +303,11 @@ impl<'a> Repository<'a> {
         }
     }
 
+    /// Returns how many blobs are transferred at once.
+    pub(crate) fn parallel(&self) -> usize {
+        self.registry.settings().parallel
+    }
+
     /// Returns what the reference names: a manifest's or an index's descriptor.
     ///
     /// # Errors

@@ -211,3 +211,29 @@ fn only_404_at_the_first_page_stands_for_a_registry_without_the_api() {
     }
     assert_eq!(wire.proxy.seen_on("GET", &tag).len(), 0, "a registry with the API is asked for no tag");
 }
+
+#[test]
+fn a_signature_that_hangs_by_its_tag_is_resolved_once() {
+    let (wire, task, registry) = (Wire::start(), Task::unobserved(), Registry::new(settings()));
+    let (referred, (_dir, here)) = (Referred::new(&[SIGNATURE]), store());
+    let reference = wire.reference("demo:v1");
+    referred.copy_to(&registry, &reference);
+    let tag = format!("{}.sig", referred.tag());
+    let name = wire.reference(&format!("demo:{tag}"));
+    let signature = &referred.referrers[0];
+    registry.repository(&task, &name).tag(signature, &referred.memory).unwrap();
+    copy(&task, &referred.memory, &here, &referred.image, 2).unwrap();
+    wire.proxy.forget();
+    sealer_image::attached::pull(&task, &here, &registry, &reference, &referred.image).unwrap();
+    assert_eq!(here.resolve(&name).unwrap().digest(), signature.digest());
+    let manifests: Vec<String> =
+        asked(&wire, &referred).into_iter().filter(|line| line.contains("/manifests/")).collect();
+    assert_eq!(
+        manifests,
+        [
+            format!("HEAD /v2/demo/manifests/{tag}"),
+            format!("GET /v2/demo/manifests/{}", signature.digest()),
+            format!("HEAD /v2/demo/manifests/{}.sbom", referred.tag()),
+        ]
+    );
+}
