@@ -151,6 +151,8 @@ fn letter(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn left_out(rules: &str, path: &str) -> Option<usize> {
@@ -189,5 +191,134 @@ mod tests {
         assert_eq!(left_out("[[:alpha:]]", "x]"), None);
         assert_eq!(left_out("[[:alpha:]]", ":]"), Some(1));
         assert_eq!(left_out("[^a-c\\-]x", "-x"), None);
+    }
+
+    /// One character of a pattern, as the model knows it.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Piece {
+        Letter(char),
+        One,
+        Star,
+        Stars,
+        Slash,
+    }
+
+    fn piece() -> impl Strategy<Value = Piece> {
+        prop_oneof![
+            4 => prop::sample::select(vec!['a', 'b', '.', '(', '$']).prop_map(Piece::Letter),
+            1 => Just(Piece::One),
+            1 => Just(Piece::Star),
+            1 => Just(Piece::Stars),
+            2 => Just(Piece::Slash),
+        ]
+    }
+
+    /// A pattern without what `clean` rewrites: no `.` or `..` as a part, no slash beside a slash or an end.
+    fn pattern() -> impl Strategy<Value = Vec<Piece>> {
+        prop::collection::vec(piece(), 1..7).prop_filter("nothing to clean", |pieces| {
+            let text = text_of(pieces);
+            text.split('/').all(|part| !matches!(part, "" | "." | ".."))
+                && pieces
+                    .windows(2)
+                    .all(|two| !two.iter().all(|one| matches!(one, Piece::Star | Piece::Stars)))
+        })
+    }
+
+    fn text_of(pieces: &[Piece]) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Letter(letter) => letter.to_string(),
+            Piece::One => "?".to_owned(),
+            Piece::Star => "*".to_owned(),
+            Piece::Stars => "**".to_owned(),
+            Piece::Slash => "/".to_owned(),
+        };
+        pieces.iter().map(text).collect()
+    }
+
+    /// What the documentation says, tried in every way: `**` is any number of folders, whole ones unless
+    /// it stands last.
+    fn fits(pieces: &[Piece], path: &str) -> bool {
+        let Some((first, rest)) = pieces.split_first() else { return path.is_empty() };
+        let next = path.chars().next();
+        let after = |letter: char| &path[letter.len_utf8()..];
+        match first {
+            Piece::Letter(letter) => next == Some(*letter) && fits(rest, after(*letter)),
+            Piece::Slash => next == Some('/') && fits(rest, after('/')),
+            Piece::One => next.is_some_and(|next| next != '/' && fits(rest, after(next))),
+            Piece::Star => {
+                fits(rest, path) || next.is_some_and(|next| next != '/' && fits(pieces, after(next)))
+            }
+            Piece::Stars => {
+                let rest = rest.strip_prefix(&[Piece::Slash]).unwrap_or(rest);
+                let folders = path.char_indices().filter(|(_, letter)| *letter == '/');
+                rest.is_empty()
+                    || fits(rest, path)
+                    || folders.into_iter().any(|(at, _)| fits(rest, &path[at + 1..]))
+            }
+        }
+    }
+
+    /// The last line that fits the path, or a folder that it stands in, decides.
+    fn model(lines: &[(bool, Vec<Piece>)], path: &str) -> bool {
+        let parts: Vec<&str> = path.split('/').collect();
+        let stands_in: Vec<String> = (1..=parts.len()).map(|count| parts[..count].join("/")).collect();
+        let hit = |pieces: &[Piece]| stands_in.iter().any(|path| fits(pieces, path));
+        lines.iter().rev().find(|(_, pieces)| hit(pieces)).is_some_and(|(takes, _)| !takes)
+    }
+
+    fn written(lines: &[(bool, Vec<Piece>)]) -> String {
+        lines
+            .iter()
+            .map(|(takes, pieces)| format!("{}{}\n", if *takes { "!" } else { "" }, text_of(pieces)))
+            .collect()
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        prop::collection::vec("[ab.($]{1,3}", 1..4)
+            .prop_map(|parts| parts.join("/"))
+            .prop_filter("a path of a file", |path| path.split('/').all(|part| !matches!(part, "." | "..")))
+    }
+
+    proptest! {
+        #[test]
+        fn rules_say_what_a_slow_model_says(
+            lines in prop::collection::vec((any::<bool>(), pattern()), 1..5), path in path(),
+        ) {
+            let rules = written(&lines);
+            prop_assert_eq!(left_out(&rules, &path).is_some(), model(&lines, &path), "{:?}", rules);
+        }
+
+        #[test]
+        fn comments_blank_lines_and_slashes_at_ends_change_nothing(
+            lines in prop::collection::vec((any::<bool>(), pattern()), 1..5), path in path(),
+        ) {
+            let plain = written(&lines);
+            let dressed: String = plain
+                .lines()
+                .map(|line| match line.strip_prefix('!') {
+                    Some(rest) => format!("# note\n\n  ! /{rest}/ \r\n"),
+                    None => format!("# note\n\n /./{line}/\r\n"),
+                })
+                .collect();
+            prop_assert_eq!(left_out(&dressed, &path).is_some(), left_out(&plain, &path).is_some());
+        }
+
+        #[test]
+        fn an_exception_takes_back_and_a_rule_after_it_leaves_out_again(path in path(), rules in pattern()) {
+            let escaped: String = path.chars().flat_map(|letter| ['\\', letter]).collect();
+            let escaped = escaped.replace("\\/", "/");
+            let rules = text_of(&rules);
+            prop_assert_eq!(left_out(&format!("{rules}\n!{escaped}\n"), &path), None);
+            prop_assert_eq!(left_out(&format!("{rules}\n!{escaped}\n"), &format!("{path}/below")), None);
+            let again = left_out(&format!("!{rules}\n{escaped}\n"), &path);
+            prop_assert_eq!(again, Some(2));
+        }
+
+        #[test]
+        fn no_text_brings_it_down(text in "(?s).*", path in ".*") {
+            if let Ok(rules) = Ignore::parse(".sealerignore", &text) {
+                prop_assert_eq!(rules.leaves_out(&path), rules.leaves_out(&path));
+            }
+        }
     }
 }
