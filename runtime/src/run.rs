@@ -22,6 +22,7 @@ use sealer_stdx::task::Task;
 
 use crate::check;
 use crate::cluster::ClusterSpec;
+use crate::cluster::flags::Defaults;
 use crate::cluster::state::State;
 use crate::distribute::{self, Distributor, HostTree, Lack, Trust};
 use crate::error::Result;
@@ -197,6 +198,8 @@ pub(crate) fn prepare_as<'a>(
     let kubernetes = kubernetes::is_in(&has_file)
         .then(|| {
             observe::refuse_members_of_others(&members)?;
+            let before = leave::everybody(&state.clusterfiles()?, &Defaults::default())?;
+            leave::guard_first(&spec, before.as_ref())?;
             let own = &trees[&spec.first_master().name()].own;
             let text = kubernetes::config_text(own, &unpacked.dir).at(&unpacked.dir)?;
             let hostnames =

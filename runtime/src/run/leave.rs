@@ -138,6 +138,34 @@ impl Leaving {
     }
 }
 
+/// Refuses a Kubernetes whose first master is to be a host that is none in it yet: the cluster would be made a
+/// second time there.
+///
+/// # Errors
+/// [`Error::Input`], with a master that can be named first.
+pub(super) fn guard_first(spec: &ClusterSpec, before: Option<&ClusterSpec>) -> Result<()> {
+    let was = |host: &&HostSpec| {
+        before.is_some_and(|before| {
+            before.hosts.iter().any(|known| known.has_role("master") && known.address == host.address)
+        })
+    };
+    let first = spec.first_master();
+    let Some(known) = spec.hosts.iter().filter(|host| host.has_role("master")).find(was) else {
+        return Ok(());
+    };
+    if was(&first) {
+        return Ok(());
+    }
+    let (new, known) = (first.name(), known.name());
+    let message = format!(
+        "`{new}` would be the first master of cluster `{}`, and is none of its masters yet: the cluster would be \
+         made a second time there",
+        spec.name
+    );
+    let hint = format!("name `{known}` before it, which is one");
+    Err(Error::Input(vec![InputError { place: "hosts".to_owned(), message, hint: Some(hint) }]))
+}
+
 /// Tells whether a step takes hosts out of the cluster.
 pub(super) fn is_farewell(step: &Step) -> bool {
     ["leave/", "clean/"].iter().any(|steps| step.id.starts_with(steps))
@@ -167,4 +195,45 @@ pub(crate) fn everybody(texts: &[String], defaults: &Defaults) -> Result<Option<
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(hosts: &[(&str, &str)]) -> ClusterSpec {
+        let mut text = "apiVersion: sealer.cloud/v2\nkind: Cluster\nmetadata:\n  name: my-cluster\nspec:\n  \
+                        image: kubernetes:v1\n  ssh:\n    passwd: x\n  hosts:\n"
+            .to_owned();
+        for (address, role) in hosts {
+            text += &format!("  - ips: [{address}]\n    roles: [{role}]\n");
+        }
+        clusterfile::parse("Clusterfile", &text, &Defaults::default()).expect("a Clusterfile")
+    }
+
+    #[test]
+    fn a_kubernetes_is_not_made_a_second_time_on_a_new_first_master() {
+        let before = cluster(&[("10.0.0.1", "master"), ("10.0.0.2", "master"), ("10.0.0.3", "node")]);
+        for (first, second) in [("10.0.0.1", "10.0.0.9"), ("10.0.0.2", "10.0.0.9"), ("10.0.0.8", "10.0.0.9")]
+        {
+            let wanted = cluster(&[(first, "master"), (second, "master")]);
+            assert!(guard_first(&wanted, Some(&before)).is_ok(), "{first}");
+        }
+        for first in ["10.0.0.3", "10.0.0.9"] {
+            let wanted = cluster(&[(first, "master"), ("10.0.0.2", "master")]);
+            assert!(guard_first(&wanted, None).is_ok());
+            let refused = guard_first(&wanted, Some(&before)).expect_err(first);
+            let Error::Input(errors) = refused else { panic!("{refused}") };
+            assert_eq!(
+                errors.iter().map(|error| (&*error.message, error.hint.as_deref())).collect::<Vec<_>>(),
+                [(
+                    &*format!(
+                        "`{first}` would be the first master of cluster `my-cluster`, and is none of its masters \
+                         yet: the cluster would be made a second time there"
+                    ),
+                    Some("name `10.0.0.2` before it, which is one")
+                )]
+            );
+        }
+    }
 }
