@@ -26,7 +26,7 @@ const ROOT: &str = "/var/lib/sealer/data/my-cluster/rootfs";
 const STATE: &str = "cd /var/lib/sealer/data/my-cluster/rootfs/ && find . -printf '%y %m %U %G %P %l\\n' | sort && find . -type f | sort | xargs sha256sum";
 /// What is ours and has no place after a run: agents, their ports, and what is no root, record or cache.
 const LEFT: &str = "ls -l /proc/[0-9]*/exe 2>/dev/null | grep -c '[.]agent-'; ss -ltnH | grep -vc ':22 '; \
-     cd /var/lib/sealer && find . -mindepth 1 -maxdepth 3 ! -path './data/my-cluster/.rootfs-[0-9]*' ! -name .steps \
+     cd /var/lib/sealer && find . -mindepth 1 -maxdepth 3 ! -path './data/my-cluster/.rootfs-[0-9]*' ! -name .steps ! -name .made \
      ! -path ./cache ! -path './cache/[fm]*s' ! -path './cache/*/[0-9a-f]*' | sort";
 const NOTHING_LEFT: &str =
     "0\n0\n./data\n./data/my-cluster\n./data/my-cluster/.verified\n./data/my-cluster/rootfs\n";
