@@ -8,6 +8,7 @@ mod bad_images;
 mod bad_kubefiles;
 mod base_images;
 mod builtins;
+mod canary;
 mod clusters;
 mod etcd;
 mod faults;
