@@ -7,7 +7,7 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
     let (mut begin, mut first) = (0, 1);
     let mut at = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        if line.trim_end() == "---" {
+        if is_separator(line) {
             documents.push((first, &text[begin..at]));
             (begin, first) = (at + line.len(), index + 2);
         }
@@ -18,6 +18,13 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
         document.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
     });
     documents
+}
+
+/// Whether a line ends a document: it may hold a comment besides.
+fn is_separator(line: &str) -> bool {
+    let Some(rest) = line.strip_prefix("---") else { return false };
+    let said = rest.trim();
+    said.is_empty() || (said.starts_with('#') && rest.starts_with([' ', '\t']))
 }
 
 /// Returns a parser's error as its line in the document, a phrase, and what was meant.

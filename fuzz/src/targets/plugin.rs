@@ -10,7 +10,8 @@ use sealer_plugin::{HostError, Output, PluginHost};
 /// Reads a plugin's YAML. Every mistake has a line of the file.
 pub(crate) fn yaml(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let lines = text.split('\n').count();
+    // What ends a line in YAML (1.1 has the last three besides), as the parser counts them.
+    let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
     match parse("plugin.yaml", text) {
         Ok(specs) => assert!(specs.iter().all(|spec| !spec.phases.is_empty() && spec.line <= lines)),
         Err(errors) => {

@@ -142,7 +142,7 @@ pub fn convert(file: &str, text: &str) -> Result<Converted, Vec<InputError>> {
                         let read: First = serde_saphyr::from_str(document).map_err(|error| wrong(&error))?;
                         of_first(file, first, &header.metadata.name, read.spec, &mut converted.notes)
                     }
-                    _ => Ok(vec![document.trim().to_owned()]),
+                    _ => Ok(vec![as_it_stands(document)]),
                 }
             });
         match written {
@@ -151,14 +151,21 @@ pub fn convert(file: &str, text: &str) -> Result<Converted, Vec<InputError>> {
                     if !converted.text.is_empty() {
                         converted.text.push_str("---\n");
                     }
-                    converted.text.push_str(document.trim_end());
-                    converted.text.push('\n');
+                    converted.text.push_str(&document);
                 }
             }
             Err(error) => errors.push(error),
         }
     }
     if errors.is_empty() { Ok(converted) } else { Err(errors) }
+}
+
+/// All but blank lines before it: indentation and the end of a text can be of meaning.
+fn as_it_stands(document: &str) -> String {
+    let blank: usize =
+        document.split_inclusive('\n').take_while(|line| line.trim().is_empty()).map(str::len).sum();
+    let end = if document.ends_with('\n') { "" } else { "\n" };
+    format!("{}{end}", &document[blank..])
 }
 
 fn of_first(
@@ -402,6 +409,14 @@ spec:
 "
         );
         assert_eq!(converted.notes.len(), 1);
+    }
+
+    #[test]
+    fn a_document_that_is_read_as_it_is_keeps_its_indentation_and_its_last_lines() {
+        let config = "  kind: Config\n  data: |+\n    a\n\n\n";
+        let text = format!("\n\n{config}---\nkind: Plugin");
+        let converted = convert("Clusterfile", &text).expect("they are documents");
+        assert_eq!(converted.text, format!("{config}---\nkind: Plugin\n"));
     }
 
     #[test]
