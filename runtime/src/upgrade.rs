@@ -2,6 +2,7 @@
 
 use sealer_image::{Reference, layer};
 use sealer_stdx::task::Task;
+use semver::Version;
 use serde::Serialize;
 
 use crate::cluster::{ClusterSpec, state};
@@ -47,11 +48,9 @@ pub fn prepare_upgrade<'a>(
 ) -> Result<(Prepared<'a>, Upgraded)> {
     let UpgradeRequest { spec, image, back, max_unavailable, options } = request;
     let (from, to) = (version(task, world, &spec.image)?, version(task, world, &image)?);
-    let place = image.familiar();
-    let refuse =
-        |message: String| Error::Input(vec![InputError { place: place.clone(), message, hint: None }]);
-    if let Some(objection) = objection(&from, &to, back) {
-        return Err(refuse(objection));
+    if let Some((message, hint)) = objection(&from, &to, back) {
+        let hint = Some(hint.to_owned());
+        return Err(Error::Input(vec![InputError { place: image.familiar(), message, hint }]));
     }
     let upgraded = Upgraded { cluster: spec.name.clone(), from, to };
     let manner = Manner { at_once: max_unavailable, back };
@@ -67,7 +66,8 @@ pub fn previous_image(world: &World<'_>, cluster: &str) -> Result<Reference> {
     let image = state::previous(&world.clusters(), cluster).and_then(|name| name.parse().ok());
     image.ok_or_else(|| {
         let message = "it was never upgraded: there is nothing to go back to".to_owned();
-        Error::Input(vec![InputError { place: cluster.to_owned(), message, hint: None }])
+        let hint = Some("`sealer upgrade IMAGE -c NAME` brings it to another image".to_owned());
+        Error::Input(vec![InputError { place: cluster.to_owned(), message, hint }])
     })
 }
 
@@ -78,31 +78,31 @@ fn version(task: &Task, world: &World<'_>, reference: &Reference) -> Result<Stri
     let text = kubernetes::config_text(&Default::default(), &unpacked.dir).unwrap_or_default();
     Kubernetes::version_in(&text).ok_or_else(|| {
         let message = "it brings no Kubernetes: etc/kubeadm.yml names no kubernetesVersion".to_owned();
-        Error::Input(vec![InputError { place: reference.familiar(), message, hint: None }])
+        let hint = Some("name a cluster image that brings Kubernetes".to_owned());
+        Error::Input(vec![InputError { place: reference.familiar(), message, hint }])
     })
 }
 
-/// Why there is no way from one version to another; none, if there is.
-fn objection(from: &str, to: &str, back: bool) -> Option<String> {
-    let parts = |text: &str| {
-        let mut numbers = text.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?))
-    };
-    let (Some(old), Some(new)) = (parts(from), parts(to)) else {
-        return Some(format!("`{from}` or `{to}` is no version of Kubernetes"));
+/// Why there is no way from one version to another, and what to do instead; none, if there is.
+fn objection(from: &str, to: &str, back: bool) -> Option<(String, &'static str)> {
+    let parse = |text: &str| Version::parse(text.strip_prefix('v').unwrap_or(text)).ok();
+    let (Some(old), Some(new)) = (parse(from), parse(to)) else {
+        let message = format!("`{from}` or `{to}` is no version of Kubernetes");
+        return Some((message, "correct kubernetesVersion in the image's etc/kubeadm.yml"));
     };
     if back {
-        return ((old.0, old.1) != (new.0, new.1)).then(|| {
-            format!("Kubernetes does not go back from {from} to {to}: only a snapshot of etcd does")
+        return ((old.major, old.minor) != (new.major, new.minor)).then(|| {
+            let message = format!("Kubernetes does not go back from {from} to {to}");
+            (message, "restore the snapshot of etcd that the upgrade took")
         });
     }
     if new < old {
-        return Some(format!("{to} is older than the cluster's {from}"));
+        let message = format!("{to} is older than the cluster's {from}");
+        return Some((message, "`sealer rollback` goes back to the image before an upgrade"));
     }
-    if new.0 != old.0 || new.1 > old.1 + 1 {
-        return Some(format!(
-            "{to} is more than one minor version after the cluster's {from}: upgrade to each in turn"
-        ));
+    if new.major != old.major || new.minor > old.minor + 1 {
+        let message = format!("{to} is more than one minor version after the cluster's {from}");
+        return Some((message, "upgrade to each minor version in turn"));
     }
     None
 }
@@ -115,16 +115,15 @@ mod tests {
     fn kubernetes_goes_one_minor_version_at_a_time_and_back_within_one() {
         assert_eq!(objection("v1.20.2", "v1.20.3", false), None);
         assert_eq!(objection("v1.20.2", "v1.21.0", false), None);
+        assert_eq!(objection("v1.21.0-rc.1", "v1.21.0", false), None);
         assert_eq!(objection("v1.20.3", "v1.20.2", true), None);
-        let told = |from, to, back| objection(from, to, back).unwrap();
+        let told = |from, to, back| objection(from, to, back).unwrap().0;
         assert_eq!(
             told("v1.20.2", "v1.22.0", false),
-            "v1.22.0 is more than one minor version after the cluster's v1.20.2: upgrade to each in turn"
+            "v1.22.0 is more than one minor version after the cluster's v1.20.2"
         );
         assert_eq!(told("v1.20.2", "v1.19.9", false), "v1.19.9 is older than the cluster's v1.20.2");
-        assert_eq!(
-            told("v1.21.0", "v1.20.2", true),
-            "Kubernetes does not go back from v1.21.0 to v1.20.2: only a snapshot of etcd does"
-        );
+        assert_eq!(told("v1.21.0", "v1.20.2", true), "Kubernetes does not go back from v1.21.0 to v1.20.2");
+        assert_eq!(told("1.20", "v1.20.2", false), "`1.20` or `v1.20.2` is no version of Kubernetes");
     }
 }
