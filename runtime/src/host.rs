@@ -8,6 +8,7 @@ mod wire;
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::os::fd::BorrowedFd;
 
 use sealer_stdx::task::Stream;
 
@@ -43,6 +44,20 @@ pub trait Host: Send + Sync {
         &self,
         command: &str,
         stdin: &mut dyn Read,
+        see: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Output, HostFailure> {
+        self.talk(command, (stdin, None), see)
+    }
+
+    /// The same, with input that comes and goes: where `stdin` has nothing just now it says that it would
+    /// block, and is read again when there is something to be read from the descriptor, and every few seconds.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    fn talk(
+        &self,
+        command: &str,
+        stdin: (&mut dyn Read, Option<BorrowedFd<'_>>),
         see: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Output, HostFailure>;
 }

@@ -10,6 +10,7 @@ mod mail;
 mod spread;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::thread::{self, Scope};
@@ -139,9 +140,10 @@ pub(crate) fn relay(
         let tls = Tls::new(&keys).map_err(|error| failed(&error))?;
         let spread = Spread::new(bounds.parallel).map_err(|error| failed(&error))?;
         let word = spread::word().map_err(|error| failed(&error))?;
-        Ok((cut, authority, spread, (tls, word)))
+        let board = Board::new(seats).map_err(|error| failed(&error))?;
+        Ok((cut, authority, (spread, board), (tls, word)))
     });
-    let (cut, authority, spread, (tls, word)) = match prepared {
+    let (cut, authority, (spread, board), (tls, word)) = match prepared {
         Ok(prepared) => prepared,
         // It is this machine's failure, and so every host's.
         Err(failure) => {
@@ -155,7 +157,6 @@ pub(crate) fn relay(
     };
     let pace = Pace::new(bounds.bandwidth);
     let feed = Feed { cut: &cut, pace: &pace, tls, word };
-    let board = Board::new(seats);
     let run = Run {
         task,
         seats,
@@ -233,7 +234,8 @@ impl Run<'_> {
         mail.put(&Frame::say(&Order::Setup(Box::new(self.setup(at)?))));
         let mut talk =
             Talk { run: self, task: &task, at, seen: Vec::new(), told: 0, failure: None, decayed: None };
-        let output = seat.host.run(&put.command, &mut mail.reader(), &mut |stream, bytes| {
+        let input: (&mut dyn Read, _) = (&mut mail.reader(), Some(mail.bell()));
+        let output = seat.host.talk(&put.command, input, &mut |stream, bytes| {
             if stream == Stream::Stdout {
                 talk.take(bytes, scope);
             }

@@ -1,6 +1,7 @@
 //! One SSH session: commands with input and output at once, without a deadlock between them.
 
 use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -120,7 +121,7 @@ impl Ssh {
         &self,
         elevation: &Elevation,
         command: &str,
-        stdin: &mut dyn Read,
+        (stdin, wake): (&mut dyn Read, Option<BorrowedFd<'_>>),
         see: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Output, HostFailure> {
         let mut link = self.link.lock().expect("no holder panics");
@@ -130,8 +131,14 @@ impl Ssh {
         let ended = channel.exec(&line).map_err(|error| ssh(&error)).and_then(|()| {
             session.set_blocking(false);
             let pulse = PULSE.min(self.spec.ssh.gone / 3);
-            let mut conversation =
-                Conversation { session, socket, pulse, channel: &mut channel, output: Output::default() };
+            let mut conversation = Conversation {
+                session,
+                socket,
+                pulse,
+                wake,
+                channel: &mut channel,
+                output: Output::default(),
+            };
             conversation.hold(&mut head.as_bytes().chain(stdin), see)?;
             let output = std::mem::take(&mut conversation.output);
             session.set_blocking(true);
@@ -148,10 +155,10 @@ impl Host for Ssh {
         &self.name
     }
 
-    fn run(
+    fn talk(
         &self,
         command: &str,
-        stdin: &mut dyn Read,
+        stdin: (&mut dyn Read, Option<BorrowedFd<'_>>),
         see: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Output, HostFailure> {
         self.run_as(&self.elevation, command, stdin, see)
@@ -186,6 +193,8 @@ struct Conversation<'a> {
     socket: &'a Wire,
     /// How often a silent connection is given a sign of life.
     pulse: Duration,
+    /// What tells that there is input again.
+    wake: Option<BorrowedFd<'a>>,
     channel: &'a mut Channel,
     output: Output,
 }
@@ -203,7 +212,7 @@ impl Conversation<'_> {
                 return Ok(());
             }
             if !moved {
-                self.wait()?;
+                self.wait(input.is_hungry())?;
             }
         }
     }
@@ -237,8 +246,8 @@ impl Conversation<'_> {
         Ok(moved)
     }
 
-    /// Waits until the socket can do what libssh2 waits for.
-    fn wait(&self) -> Result<(), HostFailure> {
+    /// Waits until the socket can do what libssh2 waits for, or there is input, if that is wanted.
+    fn wait(&self, hungry: bool) -> Result<(), HostFailure> {
         let wanted = match self.session.block_directions() {
             BlockDirections::Outbound => PollFlags::OUT,
             BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
@@ -248,7 +257,9 @@ impl Conversation<'_> {
             tv_sec: i64::try_from(self.pulse.as_secs()).expect("a small number"),
             tv_nsec: self.pulse.subsec_nanos().into(),
         };
-        let ready = poll(&mut [PollFd::new(self.socket, wanted)], Some(&pulse)).unwrap_or(0);
+        let mut ends = vec![PollFd::new(self.socket, wanted)];
+        ends.extend(self.wake.filter(|_| hungry).map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
+        let ready = poll(&mut ends, Some(&pulse)).unwrap_or(0);
         if ready == 0 {
             match self.session.keepalive_send() {
                 Err(error) if error.code() != ssh2::ErrorCode::Session(-37) => return Err(ssh(&error)),
@@ -280,14 +291,22 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
+    /// Whether more input would be passed on.
+    fn is_hungry(&self) -> bool {
+        self.state == InputState::Open && self.from == self.to
+    }
+
     /// Passes on what fits now. Tells whether anything did.
     fn pass_on(&mut self, channel: &mut Channel) -> Result<bool, HostFailure> {
         if self.state == InputState::Closed {
             return Ok(false);
         }
         if self.state == InputState::Open && self.from == self.to {
-            (self.from, self.to) =
-                (0, self.source.read(&mut self.buffer).map_err(|error| read_failed(&error))?);
+            let read = match self.source.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                read => read.map_err(|error| read_failed(&error))?,
+            };
+            (self.from, self.to) = (0, read);
             if self.to == 0 {
                 self.state = InputState::Ending;
             }

@@ -251,7 +251,8 @@ fn log_in_by_password(session: &Session, spec: &SshSpec, password: &SecretString
 
 /// How a user who is not root becomes it: sudo, without a password and a terminal where that is enough.
 fn elevate(host: &Ssh, spec: &SshSpec) -> Result<Elevation, HostFailure> {
-    let try_it = |elevation: &Elevation| host.run_as(elevation, "true", &mut io::empty(), &mut |_, _| {});
+    let try_it =
+        |elevation: &Elevation| host.run_as(elevation, "true", (&mut io::empty(), None), &mut |_, _| {});
     let mut terminal = Terminal::None;
     loop {
         // Just as commands are run later: sudoers may allow no other.

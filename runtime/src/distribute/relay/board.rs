@@ -1,5 +1,6 @@
 //! Where each host of a relayed distribution stands, and who asks whom.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -48,12 +49,12 @@ struct State {
 }
 
 impl Board {
-    pub(super) fn new(seats: &[Seat<'_>]) -> Self {
+    pub(super) fn new(seats: &[Seat<'_>]) -> io::Result<Self> {
         let mut rank: Vec<usize> = (0..seats.len()).collect();
         rank.sort_by_key(|at| std::cmp::Reverse(seats[*at].tree.tree.len()));
-        Self {
+        Ok(Self {
             names: seats.iter().map(|seat| seat.name.to_owned()).collect(),
-            mails: seats.iter().map(|_| Mail::default()).collect(),
+            mails: seats.iter().map(|_| Mail::new()).collect::<io::Result<_>>()?,
             rank,
             state: Mutex::new(State {
                 stages: vec![Stage::Starting; seats.len()],
@@ -61,7 +62,7 @@ impl Board {
                 fed: vec![0; seats.len()],
             }),
             changed: Condvar::new(),
-        }
+        })
     }
 
     /// What goes to a host.
