@@ -30,6 +30,12 @@ pub enum Error {
         /// The piece.
         index: u32,
     },
+    /// What the operator sends is another than it said it would be.
+    #[error("piece {index} is not what it was when the run began: the unpacked image has changed")]
+    Changed {
+        /// The piece.
+        index: u32,
+    },
     /// The keys of the run are no keys.
     #[error("the keys are refused: {0}")]
     Keys(#[from] rustls::Error),

@@ -8,7 +8,7 @@ use crate::agent::Hub;
 use crate::bits::Bits;
 use crate::error::{Error, Result};
 use crate::manifest::digest;
-use crate::pool::{Pool, Sender};
+use crate::pool::{Brought, Pool, Sender};
 use crate::tls::Outgoing;
 use crate::wire::{Answer, Ask, Frame, Peer, Report, heard};
 
@@ -103,19 +103,13 @@ impl<'a> Sources<'a> {
 
     fn pieces_from(&self, peer: &Peer, pool: &Pool, lacking: Bits) -> Result<()> {
         let mut relay = ask(self.hub, peer, &Ask::Pieces(lacking))?;
-        loop {
-            match Frame::read(&mut relay)? {
-                Some(Frame::Pulse) => {}
-                Some(Frame::Piece(piece)) => {
-                    pool.put(piece, Sender::Host)?;
-                }
-                Some(Frame::Said(bytes)) => {
-                    let Answer::End = heard(&bytes)?;
-                    return Ok(());
-                }
-                _ => return Err(Error::Garbled),
-            }
-        }
+        relay.sock.gather();
+        pool.take_in(Sender::Host, || match Frame::read(&mut relay)? {
+            Some(Frame::Pulse) => Ok(Brought::Nothing),
+            Some(Frame::Piece(piece)) => Ok(Brought::Piece(piece)),
+            Some(Frame::Said(bytes)) => heard(&bytes).map(|Answer::End| Brought::End),
+            _ => Err(Error::Garbled),
+        })
     }
 
     fn usable(&self) -> Vec<Peer> {

@@ -14,6 +14,7 @@ mod pace;
 mod pool;
 mod program;
 mod serve;
+mod socket;
 pub mod tls;
 pub mod wire;
 

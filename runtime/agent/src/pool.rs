@@ -1,19 +1,40 @@
 //! The chunks of a host: those it has, those it lacks, and the way from the one to the other.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
+
+use zstd::bulk::Decompressor;
 
 use crate::bits::Bits;
 use crate::cache::Cache;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::manifest::digest;
-use crate::wire::{Piece, Totals};
+use crate::wire::{Packer, Piece, Totals};
 
 /// The pieces that came last are kept as they came, up to so many bytes: whoever is right behind
 /// gets them without reading, hashing and compressing.
 const RECENT: usize = 8 * 1024 * 1024;
+
+/// So many pieces wait to be checked and written while more of them come.
+const AHEAD: usize = 16;
+
+thread_local! {
+    /// A new one for each piece takes as long as the piece.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// What a connection that brings pieces brought.
+pub(crate) enum Brought {
+    Piece(Piece),
+    /// A sign of life.
+    Nothing,
+    End,
+}
 
 /// Who sent something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,17 +103,17 @@ impl Pool {
         let (index, length) = (piece.index, piece.bytes.len() as u64);
         let at = index as usize;
         let wanted = *self.disk.manifest.chunks.get(at).ok_or(Error::Garbled)?;
-        let unpacked = if piece.packed {
-            Some(
-                zstd::bulk::decompress(&piece.bytes, wanted.size as usize)
-                    .map_err(|_| Error::Lie { index })?,
-            )
-        } else {
-            None
+        let lie = || match from {
+            Sender::Operator => Error::Changed { index },
+            Sender::Host => Error::Lie { index },
+        };
+        let unpacked = match piece.packed {
+            true => Some(unpack(&piece.bytes, wanted.size as usize).ok_or_else(lie)?),
+            false => None,
         };
         let bytes = unpacked.as_deref().unwrap_or(&piece.bytes);
         if bytes.len() != wanted.size as usize || digest(bytes) != wanted.digest {
-            return Err(Error::Lie { index });
+            return Err(lie());
         }
         let lacking = self.state().lacks.has(at);
         if lacking {
@@ -120,8 +141,30 @@ impl Pool {
         Ok(())
     }
 
+    /// Takes in all that a connection brings: it is read here, checked and written by another thread.
+    pub(crate) fn take_in(&self, from: Sender, mut read: impl FnMut() -> Result<Brought>) -> Result<()> {
+        thread::scope(|scope| {
+            let (hand, pieces) = sync_channel(AHEAD);
+            let checker = scope.spawn(move || pieces.into_iter().try_for_each(|piece| self.put(piece, from)));
+            let read = loop {
+                // A checker that is gone has failed.
+                let goes_on = match read() {
+                    Ok(Brought::Piece(piece)) => hand.send(piece).is_ok(),
+                    Ok(Brought::Nothing) => !checker.is_finished(),
+                    Ok(Brought::End) => false,
+                    Err(error) => break Err(error),
+                };
+                if !goes_on {
+                    break Ok(());
+                }
+            };
+            drop(hand);
+            checker.join().expect("it does not panic").and(read)
+        })
+    }
+
     /// Returns a piece for another host. None, if the disk has lost it: it is lacking again then.
-    pub(crate) fn piece(&self, at: usize) -> Option<Arc<Piece>> {
+    pub(crate) fn piece(&self, at: usize, packer: &mut Packer) -> Option<Arc<Piece>> {
         let recent = self.state().recent.iter().rev().find(|piece| piece.index as usize == at).cloned();
         if recent.is_some() {
             return recent;
@@ -130,7 +173,7 @@ impl Pool {
             self.lose(at);
             return None;
         };
-        Some(Arc::new(Piece::of(u32::try_from(at).unwrap_or(u32::MAX), bytes)))
+        Some(Arc::new(packer.pack(u32::try_from(at).unwrap_or(u32::MAX), bytes)))
     }
 
     /// Takes note that a chunk is not on the disk any more, or not as it was.
@@ -188,4 +231,13 @@ impl Pool {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().expect("no holder panics")
     }
+}
+
+fn unpack(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| {
+        if decompressor.is_none() {
+            *decompressor = Decompressor::new().ok();
+        }
+        decompressor.as_mut()?.decompress(bytes, size).ok()
+    })
 }

@@ -1,6 +1,6 @@
 //! What other hosts of the run get from this one: they ask, it answers. It takes nothing from them.
 
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,15 +11,13 @@ use crate::agent::Hub;
 use crate::bits::Bits;
 use crate::error::{Error, Result};
 use crate::manifest::digest;
-use crate::pool::{Sender, Wait};
+use crate::pool::{Brought, Sender, Wait};
 use crate::program::ASKED;
 use crate::tls::{CONNECT, Incoming, SILENT};
-use crate::wire::{Answer, Ask, Frame, heard, write_piece};
+use crate::wire::{Answer, Ask, Frame, Packer, heard, write_piece};
 
 /// So many connections at once, strangers' included.
 const MOST: usize = 64;
-/// What is read at once of what the operator sends, in bytes.
-const FEED: usize = 256 * 1024;
 /// How often somebody who waits is given a sign of life.
 const PULSE: Duration = Duration::from_secs(1);
 
@@ -79,14 +77,17 @@ fn answer(hub: &Hub, host: &mut Incoming) -> Result<()> {
 fn feed(hub: &Hub, operator: &mut Incoming) -> Result<()> {
     operator.sock.set_read_timeout(None).map_err(Error::Wire)?;
     let pool = hub.pool(CONNECT).ok_or(Error::Garbled)?;
-    let mut from = BufReader::with_capacity(FEED, operator);
-    while let Some(frame) = Frame::read(&mut from)? {
-        let Frame::Piece(piece) = frame else { return Err(Error::Garbled) };
-        if let Err(error) = pool.put(piece, Sender::Operator) {
-            hub.fail(&error)?;
-        }
+    operator.sock.gather();
+    let taken = pool.take_in(Sender::Operator, || match Frame::read(operator)? {
+        Some(Frame::Piece(piece)) => Ok(Brought::Piece(piece)),
+        Some(_) => Err(Error::Garbled),
+        None => Ok(Brought::End),
+    });
+    if let Err(error @ (Error::File { .. } | Error::Changed { .. })) = &taken {
+        hub.fail(error)?;
     }
-    send(from.into_inner(), &Frame::say(&Answer::End))
+    taken?;
+    send(operator, &Frame::say(&Answer::End))
 }
 
 fn pieces(hub: &Hub, host: &mut Incoming, mut wanted: Bits) -> Result<()> {
@@ -96,12 +97,13 @@ fn pieces(hub: &Hub, host: &mut Incoming, mut wanted: Bits) -> Result<()> {
             None => send(host, &Frame::Pulse)?,
         }
     };
+    let mut packer = Packer::default();
     loop {
         match pool.wait(&wanted, PULSE) {
             Wait::Has(at) => {
                 // What the disk has lost meanwhile, whoever asks gets elsewhere.
                 wanted.remove(at);
-                if let Some(piece) = pool.piece(at) {
+                if let Some(piece) = pool.piece(at, &mut packer) {
                     hub.pace.take(piece.bytes.len());
                     write_piece(host, &piece).map_err(Error::Wire)?;
                     pool.sent(piece.bytes.len());

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zstd::bulk::Compressor;
 
 use crate::bits::Bits;
 use crate::error::{Error, Result};
-use crate::manifest::Digest;
+use crate::manifest::{Digest, MOST_CHUNK};
 
 /// The most bytes of a frame.
 const MOST_FRAME: usize = 256 * 1024 * 1024;
@@ -41,10 +42,50 @@ impl Piece {
     /// Makes a piece of a chunk's bytes; compressed, where that makes it smaller.
     #[must_use]
     pub fn of(index: u32, bytes: Vec<u8>) -> Self {
-        match zstd::bulk::compress(&bytes, 1) {
-            Ok(packed) if packed.len() < bytes.len() => Self { index, packed: true, bytes: packed },
-            _ => Self { index, packed: false, bytes },
+        Packer::default().pack(index, bytes)
+    }
+}
+
+/// Makes pieces, one after the other. What nothing compresses is mostly followed by more of it: after
+/// each vain try, some are not tried.
+#[derive(Default)]
+pub struct Packer {
+    compressor: Option<Compressor<'static>>,
+    /// So many are not tried after the next vain try.
+    leave: u32,
+    /// So many are not tried from here.
+    left: u32,
+}
+
+/// So many pieces are not tried at the most.
+const MOST_LEFT: u32 = 7;
+
+impl Packer {
+    /// Makes a piece of a chunk's bytes; compressed, where that makes it smaller.
+    #[must_use]
+    pub fn pack(&mut self, index: u32, bytes: Vec<u8>) -> Piece {
+        if self.left > 0 {
+            self.left -= 1;
+            return Piece { index, packed: false, bytes };
         }
+        match self.compress(&bytes) {
+            Ok(packed) if packed.len() < bytes.len() => {
+                self.leave = 0;
+                Piece { index, packed: true, bytes: packed }
+            }
+            _ => {
+                (self.left, self.leave) = (self.leave, (self.leave * 2 + 1).min(MOST_LEFT));
+                Piece { index, packed: false, bytes }
+            }
+        }
+    }
+
+    fn compress(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new(1)?),
+        };
+        compressor.compress(bytes)
     }
 }
 
@@ -255,28 +296,28 @@ impl Frame {
         if length > MOST_FRAME {
             return Err(Error::Garbled);
         }
-        let mut body = Vec::new();
-        // What is announced is not believed before it comes.
-        let taken = from.by_ref().take(length as u64).read_to_end(&mut body).map_err(Error::Wire)?;
-        if taken < length {
-            return Err(Error::Wire(io::ErrorKind::UnexpectedEof.into()));
-        }
-        Self::of(head[4], body).map(Some)
-    }
-
-    fn of(kind: u8, mut body: Vec<u8>) -> Result<Self> {
-        Ok(match kind {
-            PULSE => Self::Pulse,
-            SAID => Self::Said(body),
-            MANIFEST => Self::Manifest(body),
+        let kind = head[4];
+        Ok(Some(match kind {
+            PULSE if length == 0 => Self::Pulse,
+            SAID => Self::Said(body(from, length)?),
+            MANIFEST => Self::Manifest(body(from, length)?),
             PLAIN | PACKED => {
-                let index = body.first_chunk().copied().ok_or(Error::Garbled)?;
-                body.drain(..4);
-                Self::Piece(Piece { index: u32::from_le_bytes(index), packed: kind == PACKED, bytes: body })
+                let mut index = [0; 4];
+                let left = length.checked_sub(index.len()).ok_or(Error::Garbled)?;
+                from.read_exact(&mut index).map_err(Error::Wire)?;
+                let bytes = body(from, left)?;
+                Self::Piece(Piece { index: u32::from_le_bytes(index), packed: kind == PACKED, bytes })
             }
             _ => return Err(Error::Garbled),
-        })
+        }))
     }
+}
+
+/// The body of a frame. What is announced is believed up to the size of a piece before it comes.
+fn body(from: &mut impl Read, length: usize) -> Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(length.min(MOST_CHUNK));
+    let taken = from.by_ref().take(length as u64).read_to_end(&mut body).map_err(Error::Wire)?;
+    if taken < length { Err(Error::Wire(io::ErrorKind::UnexpectedEof.into())) } else { Ok(body) }
 }
 
 /// Writes a piece.
@@ -293,4 +334,32 @@ pub fn write_piece(to: &mut impl Write, piece: &Piece) -> io::Result<()> {
 /// When it is nothing that can be said.
 pub fn heard<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     postcard::from_bytes(bytes).map_err(|_| Error::Garbled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Packer;
+
+    #[test]
+    fn tries_less_often_what_nothing_compresses_and_always_what_something_does() {
+        let mut packer = Packer::default();
+        let mut state = 1_u64;
+        let mut noise = || -> Vec<u8> {
+            let byte = |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u8
+            };
+            (0..1000).map(byte).collect()
+        };
+        let mut pack = |bytes: Vec<u8>| packer.pack(0, bytes).packed;
+        let plain = || vec![7; 1000];
+        assert!(pack(plain()));
+        // Tried in vain; the next is tried, one is left, the next is tried, three are left.
+        assert!(!pack(noise()) && !pack(noise()));
+        assert_eq!([(); 3].map(|()| pack(plain())), [false, true, true]);
+        for _ in 0..20 {
+            pack(noise());
+        }
+        assert!((0..8).any(|_| pack(plain())));
+    }
 }

@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use fastcdc::v2020::StreamCDC;
+use fastcdc::v2020::FastCDC;
 use sealer_agent::bits::Bits;
 use sealer_agent::manifest::{Chunk, Digest, Entry, Kind, Manifest, digest};
-use sealer_agent::wire::{Own, Piece};
+use sealer_agent::wire::{Own, Packer, Piece};
 use sealer_image::tree::{Node, NodeKind};
 use sealer_stdx::fanout::fanout;
 use sealer_stdx::fs::{At, PathError};
@@ -25,6 +25,8 @@ use crate::error::HostFailure;
 const SIZES: [usize; 3] = [16 * 1024, 64 * 1024, 256 * 1024];
 /// So many files are read at once.
 const AT_ONCE: usize = 4;
+/// So much of a file is in memory at once.
+const BLOCK: u64 = 4 * 1024 * 1024;
 /// A file is cut here in any case, so that its parts are read at once.
 const PART: u64 = 128 * 1024 * 1024;
 
@@ -124,17 +126,26 @@ fn chunks<'a>(
 fn chunks_of(path: &Path, offset: u64) -> io::Result<Vec<Chunk>> {
     let [least, average, most] = SIZES;
     let mut file = File::open(path)?;
+    let left = file.metadata()?.len().saturating_sub(offset).min(PART);
     file.seek(SeekFrom::Start(offset))?;
-    let pieces = StreamCDC::new(file.take(PART), least, average, most);
-    pieces
-        .map(|piece| {
-            let piece = piece.map_err(io::Error::from)?;
-            Ok(Chunk {
-                digest: digest(&piece.data),
-                size: u32::try_from(piece.length).map_err(io::Error::other)?,
-            })
-        })
-        .collect()
+    let mut file = file.take(PART);
+    let (mut chunks, mut buffer) = (Vec::new(), Vec::with_capacity(left.min(BLOCK) as usize + 1));
+    loop {
+        let ended = file.by_ref().take(BLOCK - buffer.len() as u64).read_to_end(&mut buffer)? == 0;
+        let cutter = FastCDC::new(&buffer, least, average, most);
+        let mut from = 0;
+        // Where a chunk ends depends on the bytes up to there, or on the end of the file.
+        while from < buffer.len() && (ended || buffer.len() - from >= most) {
+            let (_, to) = cutter.cut(from, buffer.len() - from);
+            let size = u32::try_from(to - from).map_err(io::Error::other)?;
+            chunks.push(Chunk { digest: digest(&buffer[from..to]), size });
+            from = to;
+        }
+        buffer.drain(..from);
+        if ended {
+            return Ok(chunks);
+        }
+    }
 }
 
 fn bytes_of(hex: &str) -> Digest {
@@ -167,15 +178,12 @@ impl Cut {
         (entries, linked, own)
     }
 
-    /// Reads a chunk, checked.
-    pub(super) fn piece(&self, at: usize) -> Result<Piece, PathError> {
+    /// Reads a chunk. The agent checks it, and says so if it is another than when it was cut.
+    pub(super) fn piece(&self, at: usize, packer: &mut Packer) -> Result<Piece, PathError> {
         let ((path, offset), chunk) = (&self.places[at], self.manifest.chunks[at]);
         let path = self.source.join(path);
         let mut bytes = vec![0; chunk.size as usize];
         File::open(&path).at(&path)?.read_exact_at(&mut bytes, *offset).at(&path)?;
-        if digest(&bytes) != chunk.digest {
-            return Err(io::Error::other("it has changed since the run began")).at(&path);
-        }
-        Ok(Piece::of(u32::try_from(at).expect("an image has fewer chunks"), bytes))
+        Ok(packer.pack(u32::try_from(at).expect("an image has fewer chunks"), bytes))
     }
 }

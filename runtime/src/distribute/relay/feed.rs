@@ -11,7 +11,7 @@ use std::time::Duration;
 use sealer_agent::Pace;
 use sealer_agent::bits::Bits;
 use sealer_agent::tls::{Outgoing, Tls};
-use sealer_agent::wire::{Ask, Frame, Piece, write_piece};
+use sealer_agent::wire::{Ask, Frame, Packer, Piece, write_piece};
 
 use super::cut::Cut;
 use super::keys;
@@ -49,8 +49,9 @@ impl Feed<'_> {
         if let Some(sent) = address.and_then(|address| self.directly(wanted, seat, address)) {
             return sent;
         }
+        let mut packer = Packer::default();
         for at in wanted.iter() {
-            let piece = self.cut.piece(at)?;
+            let piece = self.cut.piece(at, &mut packer)?;
             self.pace.take(piece.bytes.len());
             if !mail.put_when_room(&Frame::Piece(piece)) {
                 break;
@@ -71,10 +72,11 @@ impl Feed<'_> {
             for _ in 0..MAKERS {
                 let (hand, wanted) = (hand.clone(), &wanted);
                 scope.spawn(move || {
+                    let mut packer = Packer::default();
                     loop {
                         let next = wanted.lock().expect("no holder panics").next();
                         let Some(at) = next else { return };
-                        if hand.send(self.cut.piece(at).map_err(HostFailure::from)).is_err() {
+                        if hand.send(self.cut.piece(at, &mut packer).map_err(HostFailure::from)).is_err() {
                             return;
                         }
                     }
