@@ -12,6 +12,7 @@ use crate::layer;
 use crate::legacy::{self, ImageObject};
 use crate::platform::Platform;
 use crate::store::Store;
+use crate::transfer::{MOST_NESTED, nested};
 
 pub(crate) use commit::put;
 pub use commit::{NewImage, commit};
@@ -37,17 +38,24 @@ impl Image {
     /// # Errors
     /// When content is missing or malformed, or an index has nothing for the platform.
     pub fn open(store: &Store, descriptor: &Descriptor, platform: &Platform) -> Result<Self> {
-        let bytes = store.read(descriptor.digest())?;
-        if is_index(descriptor, &bytes) {
+        let mut descriptor = descriptor.clone();
+        let mut bytes = store.read(descriptor.digest())?;
+        let mut depth = 0;
+        while is_index(&descriptor, &bytes) {
+            if depth == MOST_NESTED {
+                return Err(nested(&descriptor));
+            }
             let index: ImageIndex = parse("index", descriptor.digest(), &bytes)?;
-            return Self::open(store, choose(&index, platform)?, platform);
+            descriptor = choose(&index, platform)?.clone();
+            bytes = store.read(descriptor.digest())?;
+            depth += 1;
         }
         let manifest: ImageManifest = parse("manifest", descriptor.digest(), &bytes)?;
         let digest = manifest.config().digest();
         let bytes = store.read(digest)?;
         if let Some(object) = ImageObject::of_config(&bytes) {
             let (config, sealer) = (object.configuration(), object.sealer());
-            return Ok(Self { descriptor: descriptor.clone(), manifest, config, sealer });
+            return Ok(Self { descriptor, manifest, config, sealer });
         }
         let config = parse("configuration", digest, &bytes)?;
         let annotation = |name| manifest.annotations().as_ref().and_then(|annotations| annotations.get(name));
@@ -56,7 +64,7 @@ impl Image {
             (None, Some(json)) => legacy::extension(json).unwrap_or_default(),
             (None, None) => SealerConfig::default(),
         };
-        Ok(Self { descriptor: descriptor.clone(), manifest, config, sealer })
+        Ok(Self { descriptor, manifest, config, sealer })
     }
 
     /// Returns what the image is for, as its configuration says.

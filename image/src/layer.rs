@@ -3,6 +3,7 @@
 mod compress;
 mod disk;
 mod read;
+mod reader;
 mod root;
 mod unpack;
 mod view;
@@ -17,7 +18,8 @@ use crate::error::Result;
 use crate::store::Store;
 
 pub use read::plain;
-pub use unpack::{Unpacked, trees, unpack, unpacked};
+pub use reader::{Metered, TarEntries, TarReader};
+pub use unpack::{LARGEST, Unpacked, trees, unpack, unpacked};
 pub use view::{Change, read_changes, read_files};
 pub use write::write;
 pub(crate) use writer::{LayerWriter, import};

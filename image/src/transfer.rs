@@ -1,8 +1,9 @@
 //! Copying content between two places: pull, push, save and load are this one function.
 
+mod graph;
 mod referrers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,16 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use oci_spec::image::{Descriptor, Digest};
 use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
-use serde::Deserialize;
 
 use crate::content::{Fetch, Push};
-use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::registry::{Registry, RegistryError, Repository, is_manifest};
 use crate::store::Store;
 
+use graph::{Children, Graph, parse, read_manifest};
+pub(crate) use graph::{MOST_NESTED, nested};
 pub use referrers::{pull_referrers, push_referrers};
 
 /// Copies content and all that it refers to, as far as the destination lacks it: children before
@@ -31,7 +32,7 @@ pub use referrers::{pull_referrers, push_referrers};
 /// The first failure; what was copied whole before it stays.
 pub fn copy(task: &Task, src: &dyn Fetch, dst: &dyn Push, root: &Descriptor, parallel: usize) -> Result<()> {
     let mut graph = Graph::default();
-    graph.read(src, root)?;
+    graph.read(src, root, 0)?;
     copy_graph(task, src, dst, graph, parallel)
 }
 
@@ -61,85 +62,6 @@ fn copy_graph(task: &Task, src: &dyn Fetch, dst: &dyn Push, graph: Graph, parall
 enum Ask {
     First,
     Never,
-}
-
-/// What a root leads to: blobs in the order in which they are met, manifests after their children.
-#[derive(Debug, Default)]
-struct Graph {
-    blobs: Vec<Descriptor>,
-    manifests: Vec<Manifest>,
-    met: HashSet<Digest>,
-}
-
-/// A manifest or an index, as the bytes that it is.
-#[derive(Debug)]
-struct Manifest {
-    descriptor: Descriptor,
-    bytes: Vec<u8>,
-    blobs: Vec<Descriptor>,
-}
-
-/// What a manifest or an index refers to. One type for both: what one lacks, the other has.
-#[derive(Debug, Deserialize)]
-struct Children {
-    config: Option<Descriptor>,
-    #[serde(default)]
-    layers: Vec<Descriptor>,
-    #[serde(default)]
-    manifests: Vec<Descriptor>,
-}
-
-impl Graph {
-    fn read(&mut self, src: &dyn Fetch, content: &Descriptor) -> Result<()> {
-        if !self.met.insert(content.digest().clone()) {
-            return Ok(());
-        }
-        if !is_manifest(content.media_type()) {
-            self.blobs.push(content.clone());
-            return Ok(());
-        }
-        let bytes = read_manifest(src, content)?;
-        let children: Children = parse(content, &bytes)?;
-        let blobs: Vec<Descriptor> = children.config.into_iter().chain(children.layers).collect();
-        for child in blobs.iter().chain(&children.manifests) {
-            self.read(src, child)?;
-        }
-        self.manifests.push(Manifest { descriptor: content.clone(), bytes, blobs });
-        Ok(())
-    }
-}
-
-impl Fetch for Manifest {
-    fn fetch(&self, _content: &Descriptor, from: u64) -> Result<Box<dyn Read + Send + '_>> {
-        let mut reader = Cursor::new(self.bytes.as_slice());
-        reader.set_position(from);
-        Ok(Box::new(reader))
-    }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(content: &Descriptor, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Malformed {
-        what: "manifest",
-        digest: content.digest().clone(),
-        reason: error.to_string(),
-    })
-}
-
-/// Reads a manifest whole and verifies it: what it refers to is trusted from here on.
-fn read_manifest(src: &dyn Fetch, content: &Descriptor) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let reader = src.fetch(content, 0)?;
-    let read = reader.take(content.size() + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::from_read(error, content.digest()))?;
-    let found = sha256(&bytes);
-    if found == *content.digest() && bytes.len() as u64 == content.size() {
-        return Ok(bytes);
-    }
-    let detail = match bytes.len() as u64 == content.size() {
-        true => format!("its digest is {found}"),
-        false => format!("{} bytes expected, {} or more received", content.size(), bytes.len()),
-    };
-    Err(Error::Verify { what: "manifest", digest: content.digest().clone(), detail })
 }
 
 fn copy_blobs(
@@ -283,7 +205,7 @@ pub(crate) fn bring(
         Wanted::All => named,
     };
     let mut graph = Graph::default();
-    graph.read(&source, &image)?;
+    graph.read(&source, &image, 0)?;
     store.check_room(&graph.blobs)?;
     copy_graph(task, &source, store, graph, parallel)?;
     store.tag(&image, reference)?;
@@ -333,7 +255,7 @@ fn neighbours(store: &Store, reference: &Reference) -> Result<HashMap<Digest, St
         }
         let mut graph = Graph::default();
         // An image that is not whole here is no reason not to send this one.
-        let _ = graph.read(store, &root);
+        let _ = graph.read(store, &root, 0);
         found.extend(graph.blobs.iter().map(|blob| (blob.digest().clone(), other.repository().to_owned())));
     }
     Ok(found)
@@ -378,21 +300,30 @@ impl Fetch for Nearest<'_> {
 }
 
 /// Returns the image that an index, perhaps of indexes, has for a platform.
-fn choose(src: &dyn Fetch, found: &Descriptor, platform: &Platform) -> Result<Descriptor> {
-    let bytes = read_manifest(src, found)?;
-    let children: Children = parse(found, &bytes)?;
-    if children.config.is_some() || children.manifests.is_empty() {
-        return Ok(found.clone());
+fn choose(src: &dyn Fetch, named: &Descriptor, platform: &Platform) -> Result<Descriptor> {
+    let mut found = named.clone();
+    for _ in 0..=MOST_NESTED {
+        let children: Children = parse(&found, &read_manifest(src, &found)?)?;
+        if children.config.is_some() || children.manifests.is_empty() {
+            return Ok(found);
+        }
+        found = child_for(&children.manifests, platform)?;
+        if !is_manifest(found.media_type()) {
+            return Ok(found);
+        }
     }
+    Err(nested(&found))
+}
+
+fn child_for(children: &[Descriptor], platform: &Platform) -> Result<Descriptor> {
     let fits = |child: &&Descriptor| platform_of(child).is_some_and(|has| covers(&has, platform));
-    let exact = children.manifests.iter().find(|child| platform_of(child).as_ref() == Some(platform));
-    let Some(child) = exact.or_else(|| children.manifests.iter().find(fits)) else {
+    let exact = children.iter().find(|child| platform_of(child).as_ref() == Some(platform));
+    exact.or_else(|| children.iter().find(fits)).cloned().ok_or_else(|| {
         // `unknown/unknown` is what attestations stand under.
-        let available = children.manifests.iter().filter_map(platform_of);
+        let available = children.iter().filter_map(platform_of);
         let available = available.filter(|platform| platform.os != "unknown").collect();
-        return Err(Error::Platform { wanted: platform.clone(), available });
-    };
-    if is_manifest(child.media_type()) { choose(src, child, platform) } else { Ok(child.clone()) }
+        Error::Platform { wanted: platform.clone(), available }
+    })
 }
 
 fn platform_of(descriptor: &Descriptor) -> Option<Platform> {
@@ -414,3 +345,6 @@ fn covers(has: &Platform, wanted: &Platform) -> bool {
         && has.architecture == wanted.architecture
         && (variant(has) == variant(wanted) || wanted.variant.is_none() || has.variant.is_none())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
 use sealer_stdx::fs::At;
 use sealer_stdx::task::Task;
-use tar::{Archive, Entry};
+use tar::Entry;
 
 use super::{docker, layout, original, wrong};
 use crate::error::{Error, Result};
-use crate::layer::plain;
+use crate::layer::{Metered, TarReader, plain};
 use crate::reference::Reference;
 use crate::store::Store;
 
@@ -102,7 +102,7 @@ pub(super) struct Pass<'a> {
 }
 
 /// An archive's bytes.
-type Source = Box<dyn Read>;
+type Source = Metered<Box<dyn Read>>;
 
 impl Pass<'_> {
     /// Goes through all entries, each with its path.
@@ -112,9 +112,8 @@ impl Pass<'_> {
         visit: &mut dyn FnMut(&Path, &mut Entry<'_, Source>) -> Result<()>,
     ) -> Result<()> {
         let file = File::open(self.input).at(self.input)?;
-        let source: Source =
-            plain(BufReader::with_capacity(1 << 20, file)).map_err(|error| self.broken(&error))?;
-        let mut archive = Archive::new(source);
+        let source = plain(BufReader::with_capacity(1 << 20, file)).map_err(|error| self.broken(&error))?;
+        let mut archive = TarReader::new(source);
         for entry in archive.entries().map_err(|error| self.broken(&error))? {
             task.check()?;
             let mut entry = entry.map_err(|error| self.broken(&error))?;

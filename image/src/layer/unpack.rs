@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::{Descriptor, Digest};
 use sealer_stdx::fs::{At, Lock, sync_dir, write_atomic};
 use sealer_stdx::task::Task;
-use tar::{Archive, EntryType};
+use tar::EntryType;
 
 use super::disk::Disk;
 use super::read::LayerReader;
@@ -21,10 +21,8 @@ use crate::tree::Tree;
 
 /// The prefix of an entry that says that something of the layers below is gone.
 pub(super) const WHITEOUT: &[u8] = b".wh.";
-/// A tar archive is made of such blocks, in bytes.
-const BLOCK: u64 = 512;
 /// No file of an image is larger, in bytes: holes in one cost nothing to claim.
-const LARGEST: u64 = 1 << 40;
+pub const LARGEST: u64 = 1 << 40;
 /// The entry that says that a folder hides what the layers below hold in it.
 pub(super) const OPAQUE: &[u8] = b".wh..wh..opq";
 
@@ -120,18 +118,11 @@ fn unpack_layer(
     diff_id: Option<&Digest>,
     root: &mut Root,
 ) -> Result<()> {
-    let reader = LayerReader::archive(store, layer)?;
-    let meter = reader.meter();
-    let mut archive = Archive::new(reader);
+    let mut archive = LayerReader::archive(store, layer)?;
     let broken = |error| Error::from_read(error, layer.digest());
-    let mut entries = archive.entries().map_err(broken)?;
-    let mut before = (0, 0);
-    loop {
+    for entry in archive.entries().map_err(broken)? {
         task.check()?;
-        meter.before_header(meter.left(before));
-        let Some(entry) = entries.next() else { break };
         let mut entry = entry.map_err(broken)?;
-        before = (meter.at_content(), stored(&entry));
         let path = PathBuf::from(std::ffi::OsStr::from_bytes(&entry.path_bytes()));
         let origin = Origin { layer: layer.digest(), entry: &path };
         unpack_entry(&mut entry, &path, root, &origin)?;
@@ -139,16 +130,6 @@ fn unpack_layer(
     archive.into_inner().finish(layer, diff_id)?;
     task.advance(layer.size());
     Ok(())
-}
-
-/// How many bytes of an archive an entry's content takes.
-pub(super) fn stored<R: Read>(entry: &tar::Entry<'_, R>) -> u64 {
-    match entry.header().entry_type() {
-        // What it unpacks to is not what stands there.
-        EntryType::GNUSparse => entry.header().entry_size().unwrap_or(0),
-        _ => entry.size(),
-    }
-    .saturating_add(BLOCK)
 }
 
 fn unpack_entry<R: Read>(

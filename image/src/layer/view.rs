@@ -9,10 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use oci_spec::image::{Descriptor, Digest};
 use sealer_stdx::task::Task;
 use serde::{Deserialize, Serialize};
-use tar::Archive;
 
 use super::read::LayerReader;
-use super::unpack::{OPAQUE, WHITEOUT, stored};
+use super::unpack::{OPAQUE, WHITEOUT};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::store::Store;
@@ -68,17 +67,10 @@ pub fn read_changes(
 ) -> Result<Vec<Change>> {
     task.check()?;
     let (mut gone, mut made) = (Vec::new(), BTreeMap::new());
-    let reader = LayerReader::archive(store, layer)?;
-    let meter = reader.meter();
-    let mut archive = Archive::new(reader);
+    let mut archive = LayerReader::archive(store, layer)?;
     let broken = |error| Error::from_read(error, layer.digest());
-    let mut entries = archive.entries().map_err(broken)?;
-    let mut before = (0, 0);
-    loop {
-        meter.before_header(meter.left(before));
-        let Some(entry) = entries.next() else { break };
+    for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
-        before = (meter.at_content(), stored(&entry));
         let path = plain(Path::new(OsStr::from_bytes(&entry.path_bytes())));
         if let Some(hidden) = hidden(&path) {
             gone.push(hidden);
