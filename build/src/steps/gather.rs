@@ -61,7 +61,7 @@ impl Builder<'_> {
             for item in items {
                 let folder = archive::folder(&files, entries.len()).at(&files)?;
                 let unpacked = match unpacks {
-                    true => self.unpacked(step, placement, item, &folder)?,
+                    true => self.unpacked(task, step, (placement, item), &folder)?,
                     false => None,
                 };
                 match unpacked {
@@ -95,9 +95,9 @@ impl Builder<'_> {
     /// What a source of `ADD` holds, where it is an archive: one in a folder stays as it is.
     fn unpacked(
         &self,
+        task: &Task,
         step: &Step,
-        placement: &Placement,
-        item: &Item,
+        (placement, item): (&Placement, &Item),
         folder: &Path,
     ) -> Result<Option<Vec<Entry>>> {
         if !item.below.as_os_str().is_empty() || !item.metadata.is_file() {
@@ -108,12 +108,13 @@ impl Builder<'_> {
                 // `ADD x.tar etc` unpacks into `etc`; the plan says `etc/x.tar`.
                 let named = placement.dest.file_name() == item.path.file_name();
                 let dest = placement.dest.parent().filter(|_| named).unwrap_or(&placement.dest);
-                archive::entries(&item.path, dest, folder).map(Some)
+                archive::entries(task, &item.path, dest, folder).map(Some)
             }
             false => Ok(None),
         };
         unpack().map_err(|refused| match refused {
-            Refused::Io(error) => Err::<(), _>(error).at(&item.path).expect_err("it is one").into(),
+            Refused::Path(error) => error.into(),
+            Refused::Cancelled(cancelled) => cancelled.into(),
             Refused::Wrong(reason) => {
                 self.refuse(step, format!("the archive `{}` {reason}", item.path.display()))
             }
