@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::ignore::Ignore;
 use crate::images::is_builds_own;
 use crate::kubefile::KubefileError;
+use crate::plan::Source;
 
 /// A context: its folder and what is left out of it.
 #[derive(Debug)]
@@ -22,21 +23,14 @@ pub struct BuildContext {
     ignore: Ignore,
 }
 
-/// What a source pattern names.
+/// What a source names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Where it stands.
-    pub(crate) path: PathBuf,
+    pub(crate) source: Source,
     /// Its last part; nothing where its content is meant (`.`, `charts/.`).
     pub(crate) name: Option<PathBuf>,
     pub(crate) is_dir: bool,
-}
-
-impl Found {
-    /// What stands on the network, by its address.
-    pub(crate) fn remote(address: &str, name: PathBuf) -> Self {
-        Self { path: PathBuf::from(address), name: Some(name), is_dir: false }
-    }
 }
 
 /// A file, folder or link below a source.
@@ -110,7 +104,7 @@ impl BuildContext {
                 _ => taken.push(Found {
                     name: path.file_name().filter(|_| !pattern.ends_with("/.")).map(PathBuf::from),
                     is_dir: metadata.is_dir(),
-                    path: place,
+                    source: Source::Context(place),
                 }),
             }
         }

@@ -51,6 +51,14 @@ pub enum Error {
         /// The last lines it printed.
         output: Vec<String>,
     },
+    /// A repository of git cannot be fetched.
+    #[error("{}", at.message)]
+    Git {
+        /// Where it stands, why, and what to do.
+        at: Box<KubefileError>,
+        /// The last lines that git said.
+        output: Vec<String>,
+    },
     /// `RUN` needs something that this machine or user does not have.
     #[error("`RUN` cannot be done here: {reason}")]
     RunImpossible {

@@ -10,6 +10,7 @@ mod check;
 pub mod context;
 pub mod error;
 mod exec;
+mod git;
 pub mod ignore;
 pub mod images;
 pub mod kubefile;

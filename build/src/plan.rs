@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::context::BuildContext;
 use crate::kubefile::{Instruction, InstructionKind, Kubefile, KubefileError, Span, Word, expand};
+pub use crate::remote::GitSource;
 
 /// What a build will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +48,7 @@ pub enum Action {
         placements: Vec<Placement>,
         /// The mode of all of them; their own where there is none.
         mode: Option<u32>,
-        /// What files of the network must be (`sha256:…`), where that was said.
+        /// What must come from the network (`sha256:…`, or a commit), where that was said.
         checksum: Option<String>,
         /// Whether archives are unpacked.
         unpacks: bool,
@@ -77,6 +78,8 @@ pub enum Source {
     Context(PathBuf),
     /// On the network, by its address.
     Remote(String),
+    /// In a repository of git.
+    Git(GitSource),
 }
 
 /// What the image is told.
@@ -342,6 +345,7 @@ impl fmt::Display for Source {
         match self {
             Self::Context(path) => write!(f, "{}", path.display()),
             Self::Remote(address) => f.write_str(address),
+            Self::Git(source) => source.fmt(f),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Builder<'_> {
         let list = || -> Result<Vec<(&'p Placement, Vec<Item>)>> {
             let items = |one: &'p Placement| match &one.source {
                 Source::Context(path) => Some(self.context.items(path).map(|items| (one, items))),
-                Source::Remote(_) => None,
+                Source::Remote(_) | Source::Git(_) => None,
             };
             Ok(placements.iter().filter_map(items).collect::<std::result::Result<_, _>>()?)
         };

@@ -41,6 +41,7 @@ const UNSAFE: &[&str] = &[
 
 /// Where processes may be started.
 const COMMANDS: &[&str] = &[
+    "build/src/git.rs",
     "build/src/run.rs",
     "build/src/run/",
     "cmd/src/secret.rs",

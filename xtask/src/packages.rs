@@ -26,13 +26,14 @@ const ALWAYS: [&str; 14] = [
     "zlib1g-dev",
 ];
 
-/// The tools that tests compare with.
-pub(crate) const PEERS: [&str; 13] = [
+/// The tools that tests compare with, or take from.
+pub(crate) const PEERS: [&str; 14] = [
     "age",
     "apache2-utils",
     "buildah",
     "etcd-client",
     "etcd-server",
+    "git",
     "golang-go",
     "iptables",
     "oci-image-tool",

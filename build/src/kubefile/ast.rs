@@ -128,6 +128,8 @@ pub struct Copying {
     pub parents: bool,
     /// `--checksum`: what a source on the network must be.
     pub checksum: Option<Word>,
+    /// `--keep-git-dir`: of repositories of git, `.git` comes along.
+    pub keeps_git_dir: bool,
     /// Whether archives of the context are unpacked: `ADD`.
     pub unpacks: bool,
 }

@@ -13,6 +13,7 @@ pub(super) fn copy(arguments: &Arguments<'_>, name: &str) -> Result<InstructionK
         mode: None,
         parents: false,
         checksum: None,
+        keeps_git_dir: false,
         unpacks: name == "ADD",
     };
     for flag in flags {
@@ -44,6 +45,7 @@ fn take(
         ("--chmod", Some(mode)) => copying.mode = Some(mode),
         ("--checksum", Some(checksum)) => copying.checksum = Some(checksum),
         ("--parents", _) => copying.parents = is_set,
+        ("--keep-git-dir", _) => copying.keeps_git_dir = is_set,
         // A layer of ours never depends on those below it.
         ("--link", _) => {}
         ("--chown", Some(owner)) if is_root(&owner.text) => {}

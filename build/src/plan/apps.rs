@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sealer_image::config::{Application, ApplicationKind};
 
-use super::{Placement, Planner, Source};
+use super::{Placement, Planner, Source, place};
 use crate::context::Found;
 use crate::kubefile::ast::AppRole;
 use crate::kubefile::{KubefileError, Word, quote};
@@ -44,7 +44,7 @@ impl Planner<'_> {
                 Some(name) if !one.is_dir => root.join(name),
                 _ => root.clone(),
             };
-            self.placement(one, dest)
+            place::placement(one, dest)
         };
         let placements: Vec<Placement> = found.iter().map(place).collect();
         let files = self.files(&placements, &root).map_err(|reason| vec![self.error(name.span, reason)])?;
@@ -71,7 +71,13 @@ impl Planner<'_> {
         let text = self.text(source)?;
         match text.strip_prefix("local://") {
             Some(path) => self.found(path, source.span),
-            None if text.contains("://") => self.found(&text, source.span),
+            None if text.contains("://") => match self.found(&text, source.span)? {
+                found if found.iter().any(|one| matches!(one.source, Source::Git(_))) => {
+                    let error = self.error(source.span, "an application takes no repository of git");
+                    Err(error.hint(format!("`ADD {text} application/apps/NAME` puts it there")))
+                }
+                found => Ok(found),
+            },
             None => {
                 let error = self.error(source.span, format!("`{text}` is no source of an application"));
                 Err(error.hint(format!("write `local://{text}` for a file of the context")))

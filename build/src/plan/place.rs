@@ -19,6 +19,9 @@ impl Planner<'_> {
         }
         let checksum = copying.checksum.as_ref().map(|word| self.checksum(word, &found)).transpose();
         let checksum = checksum.map_err(|error| errors.push(error)).unwrap_or_default();
+        if copying.keeps_git_dir {
+            self.keep_git_dir(copying, &mut found).unwrap_or_else(|error| errors.push(error));
+        }
         let mode = copying.mode.as_ref().map(|word| self.mode(word)).transpose();
         let mode = mode.map_err(|error| errors.push(error)).unwrap_or_default();
         let dest = &copying.dest;
@@ -45,7 +48,12 @@ impl Planner<'_> {
     pub(super) fn remember(&mut self, placements: &[Placement]) {
         for placement in placements {
             self.folders.extend(placement.dest.ancestors().skip(1).map(Path::to_owned));
-            if matches!(&placement.source, Source::Context(path) if path.is_dir()) {
+            let is_folder = match &placement.source {
+                Source::Context(path) => path.is_dir(),
+                Source::Remote(_) => false,
+                Source::Git(_) => true,
+            };
+            if is_folder {
                 self.folders.insert(placement.dest.clone());
             }
         }
@@ -68,9 +76,10 @@ impl Planner<'_> {
 
     /// What a pattern names in the context.
     pub(super) fn found(&self, pattern: &str, span: Span) -> Result<Vec<Found>, KubefileError> {
-        if let Some(remote) = remote::address(pattern) {
-            let found = remote.map(|name| vec![Found::remote(pattern, name)]);
-            return found.map_err(|(message, hint)| self.error(span, message).hint(hint));
+        if let Some(found) = remote::source(pattern) {
+            return found
+                .map(|found| vec![found])
+                .map_err(|(message, hint)| self.error(span, message).hint(hint));
         }
         self.input.context.find(pattern).map_err(|(message, hint)| {
             let error = self.error(span, message);
@@ -83,28 +92,37 @@ impl Planner<'_> {
 
     fn checksum(&self, word: &Word, found: &[Found]) -> Result<String, KubefileError> {
         let text = self.text(word)?;
-        if found.len() != 1 || found[0].path.is_absolute() {
-            let error = self.error(word.span, "`--checksum` is for one source on the network");
-            return Err(error);
-        }
-        remote::checksum(&text).map_err(|message| self.error(word.span, message))
+        let checked = match found {
+            [Found { source: Source::Remote(_), .. }] => remote::checksum(&text),
+            [Found { source: Source::Git(_), .. }] => remote::commit(&text),
+            _ => Err("`--checksum` is for one source on the network".to_owned()),
+        };
+        checked.map_err(|message| self.error(word.span, message))
     }
 
-    pub(super) fn placement(&self, found: &Found, dest: PathBuf) -> Placement {
-        // What stands in the context is named by its whole path.
-        let source = match found.path.is_absolute() {
-            true => Source::Context(found.path.clone()),
-            false => Source::Remote(found.path.display().to_string()),
-        };
-        Placement { source, dest }
+    fn keep_git_dir(&self, copying: &Copying, found: &mut [Found]) -> Result<(), KubefileError> {
+        let wrong = |message: &str| Err(self.error(copying.dest.span, message));
+        for one in found {
+            match &mut one.source {
+                Source::Git(git) if git.folder.as_os_str().is_empty() => git.keeps_git_dir = true,
+                Source::Git(_) => {
+                    return wrong("`--keep-git-dir` is for whole repositories: a folder has no `.git`");
+                }
+                _ => return wrong("`--keep-git-dir` is for repositories of git"),
+            }
+        }
+        Ok(())
     }
 
     /// Sources keep the folders that they stand in.
     fn place_with_parents(&self, found: &[Found], folder: &Path) -> Vec<Placement> {
         let place = |one: &Found| {
-            let below = one.path.strip_prefix(self.input.context.root()).ok();
+            let below = match &one.source {
+                Source::Context(path) => path.strip_prefix(self.input.context.root()).ok(),
+                Source::Remote(_) | Source::Git(_) => None,
+            };
             let below = below.or(one.name.as_deref()).unwrap_or(Path::new(""));
-            self.placement(one, folder.join(below))
+            placement(one, folder.join(below))
         };
         found.iter().map(place).collect()
     }
@@ -124,7 +142,7 @@ impl Planner<'_> {
                 Some(name) if !renames => folder.join(name),
                 _ => folder.to_owned(),
             };
-            self.placement(one, dest)
+            placement(one, dest)
         };
         found.iter().map(place).collect()
     }
@@ -151,7 +169,7 @@ impl Planner<'_> {
                 Some(name) if !one.is_dir && into => folder.join(name),
                 _ => folder.to_owned(),
             };
-            self.placement(one, dest)
+            placement(one, dest)
         };
         Ok(found.iter().map(place).collect())
     }
@@ -159,6 +177,10 @@ impl Planner<'_> {
     fn is_folder(&self, path: &Path) -> bool {
         self.folders.contains(path) || (self.input.base_has_folder)(path)
     }
+}
+
+pub(super) fn placement(found: &Found, dest: PathBuf) -> Placement {
+    Placement { source: found.source.clone(), dest }
 }
 
 /// A destination as a path from the image's root; nothing where it would leave that.

@@ -1,6 +1,8 @@
 //! Files that need work before they are a layer: archives that `ADD` unpacks, what stands on the
 //! network.
 
+mod repository;
+
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,7 @@ impl Builder<'_> {
         };
         let scratch = run::Scratch::new(&self.request.work_dir.join("scratch"))?;
         let mut remotes = remotes(placements, checksum.as_ref(), &scratch.folder("downloads")?);
+        let repositories = self.repositories(task, step, checksum.as_ref())?;
         for remote in remotes.iter_mut().filter(|remote| remote.digest.is_none()) {
             remote.digest = Some(self.download(task, remote)?);
         }
@@ -45,6 +48,7 @@ impl Builder<'_> {
             key.add(remote.dest.as_os_str().as_bytes());
             key.add(remote.digest.as_deref().unwrap_or_default());
         }
+        repositories.iter().for_each(|repository| repository.add_to(&mut key));
         if let Some(found) = cache.find(self.store, &key) {
             let packed = check::of_layer(task, self.store, &self.below(made)?, &found, step.span)?;
             let instruction = step.instruction.clone();
@@ -55,6 +59,10 @@ impl Builder<'_> {
             self.verify(task, step, remote, checksum.as_deref())?;
             let kind = EntryKind::File(remote.file.clone());
             entries.push(Entry { path: remote.dest.to_owned(), kind, mode: 0o644 });
+        }
+        for (index, repository) in repositories.iter().enumerate() {
+            let dir = scratch.folder(&format!("repository-{index}"))?;
+            entries.extend(self.check_out(task, step, (repository, checksum.as_deref()), &dir)?);
         }
         let files = scratch.folder("files")?;
         for (placement, items) in &listed {
@@ -130,7 +138,7 @@ impl Builder<'_> {
 
 fn remotes<'a>(placements: &'a [Placement], checksum: Option<&String>, dir: &Path) -> Vec<Remote<'a>> {
     let remote = |(index, placement): (usize, &'a Placement)| match &placement.source {
-        Source::Context(_) => None,
+        Source::Context(_) | Source::Git(_) => None,
         Source::Remote(address) => Some(Remote {
             address,
             dest: &placement.dest,
@@ -143,5 +151,5 @@ fn remotes<'a>(placements: &'a [Placement], checksum: Option<&String>, dir: &Pat
 
 /// Tells whether something stands on the network.
 pub(super) fn has_remote(placements: &[Placement]) -> bool {
-    placements.iter().any(|placement| matches!(placement.source, Source::Remote(_)))
+    placements.iter().any(|placement| !matches!(placement.source, Source::Context(_)))
 }

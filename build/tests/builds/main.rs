@@ -11,6 +11,7 @@ mod config;
 mod copy;
 mod docs;
 mod flags;
+mod git;
 mod golden;
 mod heredoc;
 mod images;

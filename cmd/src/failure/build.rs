@@ -27,6 +27,11 @@ impl From<Error> for Failure {
                 at.message = format!("the command exited with {status}");
                 Self::new(Kind::Failed, "`RUN` failed").details(&at.to_string()).output(&output)
             }
+            Error::Git { at, output } => {
+                let failure = Self::new(Kind::Registry, "a repository of git cannot be had");
+                let failure = failure.details(&at.to_string()).output(&output);
+                at.hint.iter().fold(failure, Self::hint)
+            }
             Error::Absent(absent) => of_absent(&absent),
             Error::List { .. } => Self::new(Kind::Input, message),
             Error::RunImpossible { .. } => Self::new(Kind::Failed, message),

@@ -13,6 +13,7 @@ mod clusters;
 mod etcd;
 mod faults;
 mod full;
+mod git;
 mod guide;
 mod hostile;
 mod hosts;

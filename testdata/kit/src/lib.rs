@@ -6,6 +6,7 @@
 
 mod certificate;
 mod fault;
+mod git;
 mod http;
 mod nodes;
 mod proxy;
@@ -14,6 +15,7 @@ mod registry;
 mod tokens;
 
 pub use fault::{Action, Fault, Seen};
+pub use git::GitServer;
 pub use nodes::serve_nodes;
 pub use proxy::Proxy;
 pub use referrers::ReferrersApi;
