@@ -145,3 +145,25 @@ fn an_operator_that_is_killed_leaves_no_agent_and_the_next_run_ends_the_work() {
     assert_eq!(roots[1].lines().count(), 44);
     assert_eq!(room.on_all(LEFT), left(3));
 }
+
+#[test]
+fn what_a_killed_run_left_is_gone_after_a_run_that_lacks_nothing() {
+    let room = Room::with(3);
+    image(&room, &noise(5, 4_000_000));
+    room.user.ok(&["tag", "big:v1", "big:before"]);
+    room.run("big:before", &["-e", "WHO=all", "--distributor", "relay"]);
+    let roots = room.on_all(ROOT);
+    image(&room, &noise(6, 16_000_000));
+    disturbed(&room, 2, |child| child.kill().unwrap());
+    for host in 0..3 {
+        while !room.on(host, "pgrep '^[.]agent-'").is_empty() {}
+    }
+    // No host has come as far as the switch.
+    assert_eq!(room.on_all(ROOT), roots);
+    assert_eq!(room.on(0, "cd /var/lib/sealer/data/my-cluster && ls -d .partial"), ".partial\n");
+    let report = room.run("big:before", &["-e", "WHO=all", "--distributor", "relay", "--abandon"]);
+    assert_eq!((bytes(&report, "sentBytes"), bytes(&report, "relayedBytes")), (vec![0; 3], vec![0; 3]));
+    assert_eq!(room.on_all(LEFT), left(3));
+    assert_eq!(room.on_all("ss -ltnH | grep -vc ':22 '"), ["0\n"; 3]);
+    assert_eq!(room.on_all(ROOT), roots);
+}
