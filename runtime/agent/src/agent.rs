@@ -157,7 +157,14 @@ pub fn run(
     operator: Box<dyn Write + Send>,
     program: Vec<u8>,
 ) -> Result<()> {
-    let Some(Frame::Said(bytes)) = Frame::read(&mut from)? else { return Err(Error::Garbled) };
+    let bytes = loop {
+        match Frame::read(&mut from)? {
+            // The operator is still cutting the image.
+            Some(Frame::Pulse) => {}
+            Some(Frame::Said(bytes)) => break bytes,
+            _ => return Err(Error::Garbled),
+        }
+    };
     let Order::Setup(setup) = heard(&bytes)? else { return Err(Error::Garbled) };
     let listen: SocketAddr = setup.listen.parse().map_err(|_| Error::Garbled)?;
     let hub = Arc::new(Hub {

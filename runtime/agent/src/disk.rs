@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt, symlink};
@@ -44,6 +44,22 @@ pub(crate) struct Disk {
     places: Vec<Vec<Place>>,
     /// The file that was written last: chunks mostly come in its order.
     last: Mutex<Option<(u32, Arc<File>)>>,
+    /// The files that only this process has written to, as it left them.
+    stamps: Mutex<HashMap<u32, Stamp>>,
+}
+
+/// What a file's inode looks like: nobody can set the time of its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(found: &Metadata) -> Self {
+        Self { inode: found.ino(), size: found.len(), changed: (found.ctime(), found.ctime_nsec()) }
+    }
 }
 
 impl Disk {
@@ -73,6 +89,7 @@ impl Disk {
             root: RwLock::new(root.clone()),
             places,
             last: Mutex::default(),
+            stamps: Mutex::default(),
         };
         disk.clear_away(&root, setup)?;
         let count = disk.manifest.entries.len();
@@ -137,12 +154,16 @@ impl Disk {
                     .is_ok_and(|found| found.is_file() && found.nlink() == 1 && found.len() == size);
                 if usable {
                     self.there.insert(at);
-                } else {
-                    remove(&path)?;
-                    let file = File::create_new(&path).map_err(Error::file(&path))?;
-                    file.set_len(size).map_err(Error::file(&path))?;
+                    return chmod(&path, entry.mode);
                 }
-                chmod(&path, entry.mode)
+                remove(&path)?;
+                let file = File::create_new(&path).map_err(Error::file(&path))?;
+                file.set_len(size).map_err(Error::file(&path))?;
+                chmod(&path, entry.mode)?;
+                let stamp = Stamp::from(&file.metadata().map_err(Error::file(&path))?);
+                let at = u32::try_from(at).map_err(|_| Error::Garbled)?;
+                self.stamps.lock().expect("no holder panics").insert(at, stamp);
+                Ok(())
             }
         }
     }
@@ -174,7 +195,14 @@ impl Disk {
     pub(crate) fn write(&self, chunk: usize, bytes: &[u8]) -> Result<()> {
         for (at, offset) in self.places[chunk].iter().filter(|place| !self.link.has(place.0 as usize)) {
             let (path, file) = self.open(*at)?;
+            let mut stamps = self.stamps.lock().expect("no holder panics");
+            let left = stamps.remove(at);
+            let is_ours =
+                left.is_some() && left == Some((&file.metadata().map_err(Error::file(&path))?).into());
             file.write_all_at(bytes, *offset).map_err(Error::file(&path))?;
+            if is_ours {
+                stamps.insert(*at, (&file.metadata().map_err(Error::file(&path))?).into());
+            }
         }
         Ok(())
     }
@@ -217,11 +245,12 @@ impl Disk {
         (digest(&bytes) == wanted.digest).then_some(bytes)
     }
 
-    /// Reads everything that was written, once more, and returns the chunks that are not right.
+    /// Reads once more what somebody else may have written to: every file that was there before, and each
+    /// that is not as this process left it. Returns the chunks that are not right.
     pub(crate) fn wrong(&self) -> Result<Bits> {
         let count = self.manifest.entries.len();
         let mut places: Vec<(u32, Place)> = Vec::new();
-        for at in self.entries.iter().filter(|at| *at < count && !self.link.has(*at)) {
+        for at in self.entries.iter().filter(|at| *at < count && !self.link.has(*at) && !self.is_ours(*at)) {
             let Kind::File { chunks, .. } = &self.manifest.entries[at].kind else { continue };
             let mut offset = 0;
             for chunk in chunks {
@@ -241,6 +270,15 @@ impl Disk {
             chunks?.into_iter().for_each(|chunk| wrong.insert(chunk as usize));
         }
         Ok(wrong)
+    }
+
+    /// Whether a file is as this process left it, which made it.
+    fn is_ours(&self, at: usize) -> bool {
+        let left = u32::try_from(at)
+            .ok()
+            .and_then(|at| self.stamps.lock().expect("no holder panics").get(&at).copied());
+        let found = fs::symlink_metadata(self.path(&self.manifest.entries[at]));
+        left.is_some() && left == found.ok().map(|found| Stamp::from(&found))
     }
 
     fn wrong_of(&self, places: &[(u32, Place)]) -> Result<Vec<u32>> {

@@ -85,12 +85,13 @@ impl<'a> Sources<'a> {
                 Err(error) => self.drop_peer(&peer, &error),
             }
         }
-        let mut asked = Bits::default();
+        let (mut asked, mut patience) = (Bits::default(), Duration::ZERO);
         loop {
-            let lacking = pool.lacking(PATIENCE);
+            let lacking = pool.lacking(patience);
             if lacking.is_empty() {
                 return Ok(());
             }
+            patience = PATIENCE;
             // Asked for once, all of it comes; what decays meanwhile is asked for on its own.
             let new: Bits =
                 (0..pool.disk.manifest.chunks.len()).map(|at| lacking.has(at) && !asked.has(at)).collect();

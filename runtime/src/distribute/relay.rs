@@ -4,6 +4,7 @@
 mod agent;
 mod board;
 mod cut;
+mod cutting;
 mod feed;
 mod keys;
 mod mail;
@@ -34,6 +35,7 @@ use crate::plan::{Amount, Way};
 pub(super) use agent::end;
 use board::{Board, Stage};
 use cut::Cut;
+use cutting::Cutting;
 use feed::Feed;
 use keys::Authority;
 use spread::Spread;
@@ -132,31 +134,14 @@ pub(crate) fn relay(
     source: &Path,
     bounds: Bounds,
 ) -> Vec<Result<Relayed, HostFailure>> {
-    let trees: Vec<&HostTree> = seats.iter().map(|seat| seat.tree).collect();
-    let prepared = cut::cut(task, &trees, source).and_then(|cut| {
-        let failed = |error: &dyn std::fmt::Display| HostFailure::Agent(error.to_string());
-        let authority = Authority::new().map_err(|error| failed(&error))?;
-        let keys = authority.keys(seats.len()).map_err(|error| failed(&error))?;
-        let tls = Tls::new(&keys).map_err(|error| failed(&error))?;
-        let spread = Spread::new(bounds.parallel).map_err(|error| failed(&error))?;
-        let word = spread::word().map_err(|error| failed(&error))?;
-        let board = Board::new(seats).map_err(|error| failed(&error))?;
-        Ok((cut, authority, (spread, board), (tls, word)))
-    });
-    let (cut, authority, (spread, board), (tls, word)) = match prepared {
+    let (authority, (spread, board), (tls, word)) = match prepare(seats, bounds) {
         Ok(prepared) => prepared,
         // It is this machine's failure, and so every host's.
-        Err(failure) => {
-            let text = failure.to_string();
-            let mut first = Some(failure);
-            return seats
-                .iter()
-                .map(|_| Err(first.take().unwrap_or_else(|| HostFailure::Agent(text.clone()))))
-                .collect();
-        }
+        Err(text) => return seats.iter().map(|_| Err(HostFailure::Agent(text.clone()))).collect(),
     };
     let pace = Pace::new(bounds.bandwidth);
-    let feed = Feed { cut: &cut, pace: &pace, tls, word };
+    let feed = Feed { pace: &pace, tls, word };
+    let cut = Cutting::default();
     let run = Run {
         task,
         seats,
@@ -171,6 +156,10 @@ pub(crate) fn relay(
     };
     thread::scope(|scope| {
         let run = &run;
+        scope.spawn(|| {
+            let trees: Vec<&HostTree> = seats.iter().map(|seat| seat.tree).collect();
+            run.cut.end(cut::cut(task, &trees, source));
+        });
         let threads: Vec<_> = (0..seats.len())
             .map(|at| {
                 scope.spawn(move || {
@@ -186,11 +175,24 @@ pub(crate) fn relay(
     })
 }
 
+type Means = (Authority, (Spread, Board), (Tls, String));
+
+/// Makes what a distribution needs, but for what takes long.
+fn prepare(seats: &[Seat<'_>], bounds: Bounds) -> Result<Means, String> {
+    let authority = Authority::new().map_err(|error| error.to_string())?;
+    let keys = authority.keys(seats.len()).map_err(|error| error.to_string())?;
+    let tls = Tls::new(&keys).map_err(|error| error.to_string())?;
+    let spread = Spread::new(bounds.parallel).map_err(|error| error.to_string())?;
+    let word = spread::word().map_err(|error| error.to_string())?;
+    let board = Board::new(seats).map_err(|error| error.to_string())?;
+    Ok((authority, (spread, board), (tls, word)))
+}
+
 struct Run<'a> {
     task: &'a Task,
     seats: &'a [Seat<'a>],
     dir: &'a str,
-    cut: &'a Cut,
+    cut: &'a Cutting,
     authority: &'a Authority,
     board: &'a Board,
     spread: &'a Spread,
@@ -231,7 +233,14 @@ impl Run<'_> {
         let from = self.spread.wait(rank, &|| self.task.check().is_err()).ok_or(Cancelled)?;
         let put = agent::put(seat.host, self.dir, from, (self.spread, self.pace))?;
         let mail = self.board.mail(at);
-        mail.put(&Frame::say(&Order::Setup(Box::new(self.setup(at)?))));
+        // Agents are put in place while the image is cut.
+        scope.spawn(move || {
+            let setup = self.cut.get().and_then(|cut| self.setup(at, cut));
+            match setup {
+                Some(setup) => mail.put(&Frame::say(&Order::Setup(Box::new(setup)))),
+                None => mail.close(),
+            }
+        });
         let mut talk =
             Talk { run: self, task: &task, at, seen: Vec::new(), told: 0, failure: None, decayed: None };
         let input: (&mut dyn Read, _) = (&mut mail.reader(), Some(mail.bell()));
@@ -244,6 +253,9 @@ impl Run<'_> {
         let (failure, decayed) = (talk.failure.take(), talk.decayed.take());
         if let (Stage::Done(_), Some(reason)) = (self.board.stage(at), decayed) {
             return Ok(Relayed::Unable { reason });
+        }
+        if let Some(failure) = self.cut.failure() {
+            return Err(failure);
         }
         match (self.board.stage(at), failure) {
             (Stage::Done(totals), _) => {
@@ -261,11 +273,12 @@ impl Run<'_> {
         }
     }
 
-    fn setup(&self, at: usize) -> Result<Setup, HostFailure> {
+    /// What an agent is told. None, where its keys cannot be made.
+    fn setup(&self, at: usize, cut: &Cut) -> Option<Setup> {
         let seat = &self.seats[at];
-        let (entries, link, own) = self.cut.share(seat.tree, seat.lack.linked());
-        Ok(Setup {
-            keys: self.authority.keys(at).map_err(|error| HostFailure::Agent(error.to_string()))?,
+        let (entries, link, own) = cut.share(seat.tree, seat.lack.linked());
+        Some(Setup {
+            keys: self.authority.keys(at).ok()?,
             listen: SocketAddr::new(seat.address, 0).to_string(),
             dir: self.dir.to_owned(),
             cache: CACHE.to_owned(),
@@ -273,7 +286,7 @@ impl Run<'_> {
             bandwidth: self.bandwidth,
             word: self.spread.digest(),
             feed: digest(self.feed.word.as_bytes()),
-            manifest: self.cut.digest,
+            manifest: cut.digest,
             entries,
             link,
             own,
@@ -283,7 +296,8 @@ impl Run<'_> {
     /// Sends a host what nobody else has for it.
     fn feed(&self, at: usize, wanted: &Bits) -> Result<(), HostFailure> {
         let address = self.board.address(at).filter(|_| self.seats[at].direct);
-        let sent = self.feed.send(wanted, (at, address), self.board.mail(at))?;
+        let Some(cut) = self.cut.get() else { return Ok(()) };
+        let sent = self.feed.send(cut, wanted, (at, address), self.board.mail(at))?;
         self.board.fed(at, sent);
         Ok(())
     }
@@ -349,7 +363,10 @@ impl<'r> Talk<'r, '_> {
                 run.board.set(at, Stage::Ready(address));
                 run.spread.ready(run.board.rank(at), at, address);
             }
-            Report::NeedManifest => run.board.mail(at).put(&Frame::Manifest(run.cut.packed.clone())),
+            Report::NeedManifest => match run.cut.get() {
+                Some(cut) => run.board.mail(at).put(&Frame::Manifest(cut.packed.clone())),
+                None => run.board.mail(at).close(),
+            },
             Report::Need(wanted) => {
                 scope.spawn(move || {
                     if let Err(failure) = run.feed(at, &wanted) {

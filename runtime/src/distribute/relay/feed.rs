@@ -30,7 +30,6 @@ const LAST: Duration = Duration::from_secs(60);
 
 /// This machine's end of connections to agents.
 pub(super) struct Feed<'a> {
-    pub(super) cut: &'a Cut,
     pub(super) pace: &'a Pace,
     pub(super) tls: Tls,
     /// What tells agents that it is the operator who feeds them.
@@ -42,16 +41,17 @@ impl Feed<'_> {
     /// Returns the bytes that did not go by mail.
     pub(super) fn send(
         &self,
+        cut: &Cut,
         wanted: &Bits,
         (seat, address): (usize, Option<SocketAddr>),
         mail: &Mail,
     ) -> Result<u64, HostFailure> {
-        if let Some(sent) = address.and_then(|address| self.directly(wanted, seat, address)) {
+        if let Some(sent) = address.and_then(|address| self.directly(cut, wanted, (seat, address))) {
             return sent;
         }
         let mut packer = Packer::default();
         for at in wanted.iter() {
-            let piece = self.cut.piece(at, &mut packer)?;
+            let piece = cut.piece(at, &mut packer)?;
             self.pace.take(piece.bytes.len());
             if !mail.put_when_room(&Frame::Piece(piece)) {
                 break;
@@ -61,7 +61,12 @@ impl Feed<'_> {
     }
 
     /// Sends all of it. None, if there is no way, or it broke: what was on it may be lost then.
-    fn directly(&self, wanted: &Bits, seat: usize, address: SocketAddr) -> Option<Result<u64, HostFailure>> {
+    fn directly(
+        &self,
+        cut: &Cut,
+        wanted: &Bits,
+        (seat, address): (usize, SocketAddr),
+    ) -> Option<Result<u64, HostFailure>> {
         let agent = self.tls.connect(&keys::name(seat), address).ok()?;
         let mut agent = BufWriter::with_capacity(BUFFER, agent);
         Frame::say(&Ask::Feed(self.word.clone())).write(&mut agent).ok()?;
@@ -76,7 +81,7 @@ impl Feed<'_> {
                     loop {
                         let next = wanted.lock().expect("no holder panics").next();
                         let Some(at) = next else { return };
-                        if hand.send(self.cut.piece(at, &mut packer).map_err(HostFailure::from)).is_err() {
+                        if hand.send(cut.piece(at, &mut packer).map_err(HostFailure::from)).is_err() {
                             return;
                         }
                     }
