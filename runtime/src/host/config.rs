@@ -178,9 +178,10 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 /// Replaces `~` and `%d` at the beginning of a path.
 #[must_use]
 pub fn expand(path: &str, home: Option<&Path>) -> PathBuf {
-    let rest = path.strip_prefix("~/").or_else(|| path.strip_prefix("%d/"));
+    let rest = path.strip_prefix('~').or_else(|| path.strip_prefix("%d"));
     match (rest, home) {
-        (Some(rest), Some(home)) => home.join(rest),
+        (Some(""), Some(home)) => home.to_path_buf(),
+        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
         _ => PathBuf::from(path),
     }
 }
@@ -242,6 +243,21 @@ Host *
         ];
         for (pattern, text, expected) in cases {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_begin_at_home() {
+        let cases = [
+            ("~", "/home/ops"),
+            ("~/", "/home/ops/"),
+            ("~//.ssh/key", "/home/ops/.ssh/key"),
+            ("%d/.ssh/key", "/home/ops/.ssh/key"),
+            ("~other/key", "~other/key"),
+            ("/a/~", "/a/~"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(expand(path, Some(Path::new("/home/ops"))), Path::new(expected), "{path}");
         }
     }
 
