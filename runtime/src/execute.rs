@@ -138,6 +138,12 @@ impl<'a> Crew<'a> {
 impl Crew<'_> {
     /// Does all steps. The first step that fails on any of its hosts ends the run, unless these can be set aside.
     pub(crate) fn execute(&self, task: &Task, plan: &RunPlan) -> Result<()> {
+        let done = self.phases(task, plan);
+        self.forget_token(task);
+        done
+    }
+
+    fn phases(&self, task: &Task, plan: &RunPlan) -> Result<()> {
         for phase in &plan.phases {
             let phase_task = task.child("phase", phase.phase.to_string(), None)?;
             for step in phase.steps.iter().filter_map(|step| self.aside.rest(step)) {

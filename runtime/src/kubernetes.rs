@@ -16,7 +16,7 @@ use crate::cluster::{ClusterSpec, HostSpec};
 use crate::error::{Error, InputError, Result};
 
 pub(crate) use balancer::{LISTENS, config as balancer_config, remove as remove_balancer};
-pub(crate) use documents::{CA_HASH, Documents, TOKEN};
+pub(crate) use documents::{CA_HASH, Documents, TOKEN, UNUSED_TOKEN};
 pub(crate) use drain::{Pods, cordon, empty_node, remove_node, uncordon};
 pub(crate) use files::{FileOut, get, put};
 pub(crate) use kubeconfig::Kubeconfig;

@@ -90,6 +90,15 @@ fn where_it_is(room: &Room, word: &str) -> Vec<String> {
     telling.map(name).collect()
 }
 
+/// The Secrets of `kube-system`, as the stand-in lists them.
+fn secrets(room: &Room) -> String {
+    let ask = "token=$(sed 's/.*\"token\":\"\\([^\"]*\\).*/\\1/' /etc/kubernetes/admin.conf); \
+        curl -sk -H \"Authorization: Bearer $token\" https://ADDRESS:6443/api/v1/namespaces/kube-system/secrets";
+    let answer = room.on(0, &ask.replace("ADDRESS", &room.address(0)));
+    let list: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    list["items"].to_string()
+}
+
 #[test]
 fn keys_of_authorities_are_on_masters_for_root_alone_and_a_join_token_is_on_no_disk() {
     let room = Room::of(&UpOptions { hosts: 3, masters: 2, password: PASSWORD, disk: None });
@@ -106,6 +115,8 @@ fn keys_of_authorities_are_on_masters_for_root_alone_and_a_join_token_is_on_no_d
         assert_eq!(where_it_is(&room, word), Vec::<String>::new());
         assert!(!seen.iter().any(|bytes| holds(bytes, word)), "{word} was in a process list or printed");
     }
+
+    assert_eq!(secrets(&room), "[]", "the token is known to the cluster still");
 
     let masters = ["ca", "front-proxy-ca", "etcd/ca"];
     for authority in masters {

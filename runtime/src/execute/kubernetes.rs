@@ -15,8 +15,8 @@ use crate::host::quote::quote;
 use crate::kube;
 use crate::kubernetes::pki::{AUTHORITIES, DIR, Signer};
 use crate::kubernetes::{
-    API_SERVER, Authority, CA_HASH, FileOut, Node, Pods, RENEW_PROXY, TOKEN, Token, balancer, get, put,
-    remove_node,
+    API_SERVER, Authority, CA_HASH, FileOut, Node, Pods, RENEW_PROXY, TOKEN, Token, UNUSED_TOKEN, balancer,
+    get, put, remove_node,
 };
 use crate::plan::{KubeadmVerb, RegistryNames, Step, state_dir};
 
@@ -70,6 +70,15 @@ impl Crew<'_> {
             HostFailure::Unfit(format!("no token can be made by which hosts join: {reason}"))
         })?;
         Ok(Arc::clone(kept.insert(Arc::new(token))))
+    }
+
+    /// Has the API server forget the token: everybody has joined who is going to. Where that cannot be, it
+    /// ends by itself.
+    pub(super) fn forget_token(&self, task: &Task) {
+        let Some(token) = self.secrets.token.lock().expect("no holder panics").take() else { return };
+        if let Err(reason) = token.forget(&self.kubeconfig) {
+            task.warn(format!("the token by which hosts joined lasts for two hours still: {reason}"));
+        }
     }
 
     fn first(&self) -> &Member {
@@ -259,14 +268,17 @@ impl Crew<'_> {
     }
 }
 
-/// Runs kubeadm with the document that comes on standard input. What an attempt left that did not
-/// come to its end goes first, but for the keys that it was given; what goes wrong is told with the
-/// last words of the kubelet.
+/// Runs kubeadm with the document that comes on standard input, and holds a token: it is kept in memory
+/// only. What an attempt left that did not come to its end goes first, but for the keys that it was given;
+/// what goes wrong is told with the last words of the kubelet. kubeadm makes a token by itself for whoever
+/// joins next, which nobody is told: it goes.
 const SCRIPT: &str = r#"set -e
 umask 077
-mkdir -p "$state"
-cat > "$state/config.yaml"
-socket=$(sed -n 's/^ *criSocket: *//p' "$state/config.yaml" | head -n 1)
+mkdir -p "$state" /run/sealer
+config=$(mktemp /run/sealer/kubeadm.XXXXXX)
+trap 'rm -f "$config"' EXIT
+cat > "$config"
+socket=$(sed -n 's/^ *criSocket: *//p' "$config" | head -n 1)
 if [ -e /etc/kubernetes/kubelet.conf ] || [ -n "$(ls /etc/kubernetes/manifests 2>/dev/null)" ]; then
     echo 'an earlier attempt did not come to its end: its rest is removed'
     rm -rf "$state/keys"
@@ -279,13 +291,15 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -n "$(ls /etc/kubernetes/manifests 2
     cp -a "$state/keys/." /etc/kubernetes/
     rm -rf "$state/keys"
 fi
-if kubeadm "$verb" --config "$state/config.yaml" $flags; then :; else
+if kubeadm "$verb" --config "$config" $flags; then :; else
     status=$?
-    rm -f "$state/config.yaml"
     journalctl -u kubelet -n 10 --no-pager -o cat >&2 || true
     exit $status
 fi
-rm -f "$state/config.yaml"
+if [ "$verb" = init ]; then
+    kubeadm token list 2>/dev/null | sed -n "s/[.].*$unused.*//p" |
+        while read -r id; do kubeadm token delete "$id" >/dev/null || true; done
+fi
 if [ -e /etc/kubernetes/admin.conf ]; then mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf /root/.kube/config; fi
 if [ -n "$own" ]; then
     hosts=$(sed "s/^[^ ]* $server\$/$own $server/" /etc/hosts) && printf '%s\n' "$hosts" > /etc/hosts
@@ -303,11 +317,12 @@ fn script(state: &str, verb: KubeadmVerb, address: &str) -> String {
     let own = if verb == KubeadmVerb::JoinMaster { address } else { "" };
     let word = verb.word();
     format!(
-        "state={}\nverb={word}\nflags={}\nown={}\nserver={API_SERVER}\nrenew={}\n{SCRIPT}",
+        "state={}\nverb={word}\nflags={}\nown={}\nserver={API_SERVER}\nrenew={}\nunused={}\n{SCRIPT}",
         quote(state),
         quote(flags),
         quote(own),
-        quote(RENEW_PROXY)
+        quote(RENEW_PROXY),
+        quote(UNUSED_TOKEN)
     )
 }
 

@@ -17,6 +17,8 @@ const PODS: &str = "100.64.0.0/10";
 
 /// Where the token stands in a document, until a host is told.
 pub(crate) const TOKEN: &str = "<token>";
+/// What the token that kubeadm makes is called in the cluster.
+pub(crate) const UNUSED_TOKEN: &str = "sealer: made by kubeadm, used by nobody";
 /// Where the digest of the authority's key stands.
 pub(crate) const CA_HASH: &str = "<digest of the authority's key>";
 
@@ -124,6 +126,9 @@ impl Documents {
         set(&mut init, &["localAPIEndpoint", "advertiseAddress"], first.address.clone().into());
         set(&mut init, &["localAPIEndpoint", "bindPort"], u64::from(API_PORT).into());
         self.register(&mut init, first);
+        if init.get("bootstrapTokens").is_none() {
+            set(&mut init, &["bootstrapTokens"], Value::Sequence(vec![unused_token()]));
+        }
         let mut cluster = self.kubeadm("ClusterConfiguration");
         set(&mut cluster, &["controlPlaneEndpoint"], format!("{API_SERVER}:{API_PORT}").into());
         set(&mut cluster, &["apiServer", "certSANs"], names.to_vec().into());
@@ -177,6 +182,14 @@ impl Documents {
         all.push(arg);
         set(value, &args, Value::Sequence(all));
     }
+}
+
+/// kubeadm makes a token in any case: it is known by what it is called, and removed.
+fn unused_token() -> Value {
+    let mut token = Value::Mapping(Mapping::new());
+    set(&mut token, &["description"], UNUSED_TOKEN.into());
+    set(&mut token, &["ttl"], "15m0s".into());
+    token
 }
 
 fn names_in(cluster: Option<&Value>) -> Vec<String> {
@@ -250,6 +263,9 @@ nodeRegistration:
   name: m1
   kubeletExtraArgs:
     node-ip: 10.0.0.2
+bootstrapTokens:
+- description: 'sealer: made by kubeadm, used by nobody'
+  ttl: 15m0s
 ---
 apiVersion: kubeadm.k8s.io/v1beta2
 kind: ClusterConfiguration

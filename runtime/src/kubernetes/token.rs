@@ -1,4 +1,5 @@
-//! The token by which a host may join: made by us, known to the API server for two hours.
+//! The token by which a host may join: made by us, known to the API server until hosts have joined, two hours
+//! at most.
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use serde_json::json;
 use crate::kube;
 
 const LIFE: SignedDuration = SignedDuration::from_hours(2);
+const SECRETS: &str = "/api/v1/namespaces/kube-system/secrets";
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// A bootstrap token (https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/).
@@ -32,7 +34,7 @@ impl Token {
         let body = json!({
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": { "name": format!("bootstrap-token-{}", token.id) },
+            "metadata": { "name": token.name() },
             "type": "bootstrap.kubernetes.io/token",
             "stringData": {
                 "description": "sealer: for hosts that join",
@@ -46,7 +48,7 @@ impl Token {
         });
         let request = KubeRequest {
             method: "POST".to_owned(),
-            path: "/api/v1/namespaces/kube-system/secrets".to_owned(),
+            path: SECRETS.to_owned(),
             body: Some(body.to_string()),
             ..KubeRequest::default()
         };
@@ -55,6 +57,24 @@ impl Token {
             201 => Ok(token),
             status => Err(format!("the API server answered {status} to a new token")),
         }
+    }
+
+    /// Has the API server forget the token.
+    ///
+    /// # Errors
+    /// Why not, as a phrase.
+    pub(crate) fn forget(&self, kubeconfig: &Path) -> Result<(), String> {
+        let path = format!("{SECRETS}/{}", self.name());
+        let request = KubeRequest { method: "DELETE".to_owned(), path, ..KubeRequest::default() };
+        match kube::request(kubeconfig, &request)?.status {
+            200 | 404 => Ok(()),
+            status => Err(format!("the API server answered {status} when it was to forget it")),
+        }
+    }
+
+    /// The name of the Secret that holds it.
+    fn name(&self) -> String {
+        format!("bootstrap-token-{}", self.id)
     }
 
     /// The token as kubeadm reads it.

@@ -1,4 +1,5 @@
-//! A stand-in for the Kubernetes API server that knows nodes, and the pods of `kube-system`.
+//! A stand-in for the Kubernetes API server that knows nodes, and of `kube-system` the pods and the names of
+//! Secrets.
 //!
 //! It is for tests and the demo of what asks a cluster something, on hosts without Kubernetes. TLS, a
 //! token, label selectors, merge patches with their conflicts, and the answers are as the real one's;
@@ -21,6 +22,8 @@ use serde_json::{Value, json};
 use crate::certificate;
 use crate::http::{Body, Head};
 
+const SECRETS: &str = "/api/v1/namespaces/kube-system/secrets";
+
 /// Serves the list of nodes at an address until the process ends. Writes a kubeconfig as soon as it
 /// listens.
 ///
@@ -39,7 +42,7 @@ pub fn serve_nodes(address: SocketAddr, kubeconfig: &Path, nodes: &[String]) -> 
     let aside = kubeconfig.with_extension("new");
     fs::write(&aside, kubeconfig_text(address, &authority, &token).to_string())?;
     fs::rename(&aside, kubeconfig)?;
-    let (config, token, nodes) = (Arc::new(config), Arc::new(token), Arc::new(Mutex::new(list(nodes))));
+    let (config, token, nodes) = (Arc::new(config), Arc::new(token), Arc::new(Mutex::new(Things::of(nodes))));
     for stream in listener.incoming() {
         let (config, token, nodes) = (Arc::clone(&config), Arc::clone(&token), Arc::clone(&nodes));
         // A client that goes away, or is none, ends its own connection only.
@@ -70,6 +73,19 @@ fn kubeconfig_text(address: SocketAddr, authority: &[u8], token: &str) -> Value 
         "contexts": [{ "name": "admin", "context": { "cluster": "stand-in", "user": "admin" } }],
         "current-context": "admin",
     })
+}
+
+/// What the cluster has.
+struct Things {
+    nodes: Vec<Value>,
+    /// By name; what they hold is not kept.
+    secrets: Vec<String>,
+}
+
+impl Things {
+    fn of(nodes: &[String]) -> Self {
+        Self { nodes: list(nodes), secrets: Vec::new() }
+    }
 }
 
 fn list(nodes: &[String]) -> Vec<Value> {
@@ -111,7 +127,7 @@ fn answer(
     stream: TcpStream,
     config: Arc<ServerConfig>,
     token: &str,
-    nodes: &Mutex<Vec<Value>>,
+    things: &Mutex<Things>,
 ) -> io::Result<()> {
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));
@@ -120,8 +136,8 @@ fn answer(
         let (status, body) = if head.get("authorization") != Some(&format!("Bearer {token}")) {
             failure(401, "Unauthorized")
         } else {
-            let mut nodes = nodes.lock().expect("no holder panics");
-            api(&head, &request, &mut nodes)
+            let mut things = things.lock().expect("no holder panics");
+            api(&head, &request, &mut things)
         };
         let body = body.to_string();
         let stream = reader.get_mut();
@@ -148,7 +164,7 @@ fn body(head: &Head, reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
 }
 
 /// Answers what was allowed: the status, and the body.
-fn api(head: &Head, request: &[u8], nodes: &mut [Value]) -> (u16, Value) {
+fn api(head: &Head, request: &[u8], Things { nodes, secrets }: &mut Things) -> (u16, Value) {
     let (path, query) = head.word(1).split_once('?').unwrap_or((head.word(1), ""));
     let list = |kind: &str, items: Vec<Value>| json!({ "apiVersion": "v1", "kind": kind, "metadata": {}, "items": items });
     match (head.word(0), path) {
@@ -157,7 +173,22 @@ fn api(head: &Head, request: &[u8], nodes: &mut [Value]) -> (u16, Value) {
             (200, list("NodeList", selected.collect()))
         }
         // A token by which hosts join: nobody joins here.
-        ("POST", "/api/v1/namespaces/kube-system/secrets") => (201, json!({ "kind": "Secret" })),
+        ("POST", SECRETS) => {
+            let Ok(secret) = serde_json::from_slice::<Value>(request) else {
+                return failure(400, "BadRequest");
+            };
+            secrets.extend(secret["metadata"]["name"].as_str().map(str::to_owned));
+            (201, json!({ "kind": "Secret" }))
+        }
+        ("GET", SECRETS) => {
+            let secret = |name: &String| json!({ "metadata": { "name": name, "namespace": "kube-system" } });
+            (200, list("SecretList", secrets.iter().map(secret).collect()))
+        }
+        ("DELETE", path) if path.starts_with(SECRETS) => {
+            let there = secrets.len();
+            secrets.retain(|name| path[SECRETS.len()..] != format!("/{name}"));
+            if secrets.len() == there { failure(404, "NotFound") } else { (200, json!({ "kind": "Status" })) }
+        }
         ("GET", "/api/v1/namespaces/kube-system/pods") => (200, list("PodList", pods(nodes))),
         (method, path) => {
             let name = path.strip_prefix("/api/v1/nodes/").unwrap_or_default();
