@@ -92,6 +92,7 @@ boot() {
         fi
     done
     (
+        unset SEALER_LAB_PASSWORD
         while read -r group; do echo "$BASHPID" > "$group/cgroup.procs"; done < "$host/groups"
         # systemd-nspawn ends with 133 when the host wants to be booted again.
         exec setsid bash -c 'trap "" HUP; while :; do "$@"; status=$?; [ $status = 133 ] || exit $status; done' "$name" \

@@ -1,8 +1,9 @@
 //! `cargo xtask lab`: a real Kubernetes, installed by `sealer run` on hosts that boot systemd and have
-//! no way out, asked by real traffic, and removed.
+//! no way out, asked by real traffic, searched for secrets, and removed.
 
 mod bench;
 mod build;
+mod canary;
 mod check;
 mod hosts;
 mod scenarios;
@@ -63,8 +64,12 @@ impl LabArgs {
     }
 }
 
-/// Password of the hosts.
-const PASSWORD: &str = "secret";
+/// Password of the hosts: a word that nothing else has.
+const PASSWORD: &str = "lab.hosts.7Rk2";
+/// Where it is read from, in the folder that commands are run in.
+const PASSWD_FILE: &str = "passwd";
+/// The same of the registry's password.
+const REGISTRY_PASSWD_FILE: &str = "registry-passwd";
 /// The version that Debian's source makes.
 const VERSION: &str = "v1.20.2";
 /// What clusters are upgraded to: the same source, built under another name.
@@ -151,6 +156,7 @@ impl Lab {
             return Err(Failure::wrong(format!("these scenarios want {wanted} masters: --masters {wanted}")));
         }
         let spares = scenarios.iter().map(|scenario| scenario.spares()).sum::<u8>();
+        self.keep_password(PASSWD_FILE, PASSWORD)?;
         let up = Hosts::up_line(&self.stage, &parts.root, args.masters + args.nodes + spares);
         let mut hosts = Hosts::of(&self.step("hosts up", &up)?, args.masters)?;
         let spares = hosts.nodes.split_off(args.nodes.into());
@@ -161,20 +167,26 @@ impl Lab {
         let authority = self.stage.place().join("ca.crt");
         copy_file(&registry.authority, &authority)?;
         let (at, trust) = (&registry.address, "--ca-file ~/ca.crt");
-        let (user, password) = (&registry.user, &registry.password);
+        self.keep_password(REGISTRY_PASSWD_FILE, &registry.password)?;
         self.step("parts", &format!("kubernetes/fetch.sh --from {}", parts.dir.display()))?;
         self.step("build base image", &format!("sealer build -t kubernetes:{VERSION} kubernetes"))?;
         let image = format!("{at}/kubernetes-post-install:{VERSION}");
         self.step("build plugin image", &format!("sealer build -m lite -t {image} list_nodes"))?;
-        let login = format!("echo {password} | sealer login -u {user} --password-stdin {trust} {at}");
+        let login = format!(
+            "sealer login -u {} --password-stdin {trust} {at} < {REGISTRY_PASSWD_FILE}",
+            registry.user
+        );
         self.step("log in", &login)?;
         self.step("push", &format!("sealer push {trust} {image}"))?;
         self.step("forget images", &format!("sealer rmi kubernetes:{VERSION} {image}"))?;
-        let run = format!("sealer run {trust} {image} {} -p {PASSWORD}", hosts.flags());
+        let run = format!("sealer run {trust} {image} {} --passwd-file {PASSWD_FILE}", hosts.flags());
+        let processes = canary::Processes::watch();
         let printed = self.step("run", &run)?;
         check::names_are_printed(&printed, &hosts)?;
         let mut cluster = Cluster { hosts, spares, parts, cache, trust, run };
         cluster.check(self)?;
+        self.step("run again", &cluster.run.replacen("sealer", "sealer --output json", 1))?;
+        canary::look(self, &cluster.hosts, parts, processes)?;
         for scenario in scenarios {
             cluster.play(self, scenario)?;
         }
@@ -182,6 +194,12 @@ impl Lab {
             cluster.delete(self)?;
         }
         Ok(whole)
+    }
+
+    /// Passwords are in files: a command line is seen by everybody.
+    fn keep_password(&self, name: &str, password: &str) -> Result<()> {
+        let path = self.stage.place().join(name);
+        fs::write(&path, password).map_err(Failure::file(&path))
     }
 
     /// Lays out the two images' folders, as their authors have them.

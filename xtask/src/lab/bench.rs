@@ -1,11 +1,12 @@
 //! A lab to measure in: two hosts at a time, a base image in the local store, and the same unpacked.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::hosts::{self, Hosts};
-use super::{CACHE, PASSWORD, VERSION, build, set_aside};
-use crate::command::{self, Result};
+use super::{CACHE, PASSWD_FILE, PASSWORD, VERSION, build, set_aside};
+use crate::command::{self, Failure, Result};
 use crate::demo::copy;
 use crate::packages;
 use crate::stage::Stage;
@@ -39,6 +40,8 @@ impl Bench {
                 format!("bash {} down {}/hosts", hosts::script().display(), self.stage.dir().display());
             self.stage.show(&format!("rm -rf $SEALER_ROOT/clusters; {down}"))?;
         }
+        let file = self.stage.place().join(PASSWD_FILE);
+        fs::write(&file, PASSWORD).map_err(Failure::file(&file))?;
         let up = Hosts::up_line(&self.stage, &self.parts.root, 2);
         self.hosts = Some(Hosts::of(&self.stage.show(&up)?, 1)?);
         Ok(())

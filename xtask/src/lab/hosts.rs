@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PASSWORD;
+use super::PASSWD_FILE;
 use crate::command::{self, Failure, Result};
 use crate::stage::Stage;
 
@@ -23,7 +23,7 @@ impl Hosts {
     pub(crate) fn up_line(stage: &Stage, root: &Path, count: u8) -> String {
         let numbers: Vec<String> = (2..2 + count).map(|number| number.to_string()).collect();
         format!(
-            "SEALER_LAB_PASSWORD={PASSWORD} bash {} up {} {} {}",
+            "SEALER_LAB_PASSWORD=$(cat {PASSWD_FILE}) bash {} up {} {} {}",
             script().display(),
             stage.dir().join("hosts").display(),
             root.display(),
@@ -55,7 +55,7 @@ impl Hosts {
     /// A command on a host, as it would be typed.
     pub(crate) fn ssh(host: &str, line: &str) -> String {
         format!(
-            "sshpass -p {PASSWORD} ssh -n -o LogLevel=ERROR -o StrictHostKeyChecking=no \
+            "sshpass -f ~/{PASSWD_FILE} ssh -n -o LogLevel=ERROR -o StrictHostKeyChecking=no \
              -o UserKnownHostsFile=/dev/null root@{host} {}",
             quoted(line)
         )

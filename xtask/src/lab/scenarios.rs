@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::hosts::{self, Hosts};
-use super::{Lab, NEXT, PASSWORD, VERSION, build, check};
+use super::{Lab, NEXT, PASSWD_FILE, VERSION, build, check};
 use crate::command::{Failure, Result};
 
 /// A scenario.
@@ -99,10 +99,13 @@ impl Cluster<'_> {
 
     fn node(&mut self, lab: &mut Lab) -> Result<()> {
         let spare = self.spare()?;
-        lab.step("join", &format!("sealer join -n {spare} -p {PASSWORD}"))?;
+        lab.step("join", &format!("sealer join -n {spare} --passwd-file {PASSWD_FILE}"))?;
         self.hosts.nodes.push(spare.clone());
         self.check(lab)?;
-        lab.step("delete the node", &format!("sealer delete -n {spare} --force -p {PASSWORD}"))?;
+        lab.step(
+            "delete the node",
+            &format!("sealer delete -n {spare} --force --passwd-file {PASSWD_FILE}"),
+        )?;
         self.hosts.nodes.pop();
         check::nodes_are(lab, &self.hosts, self.parts)?;
         check::clean(lab, std::slice::from_ref(&spare))?;
@@ -112,7 +115,7 @@ impl Cluster<'_> {
 
     fn master(&mut self, lab: &mut Lab) -> Result<()> {
         let spare = self.spare()?;
-        lab.step("join a master", &format!("sealer join -m {spare} -p {PASSWORD}"))?;
+        lab.step("join a master", &format!("sealer join -m {spare} --passwd-file {PASSWD_FILE}"))?;
         self.hosts.masters.push(spare);
         check::members_are(lab, &self.hosts)?;
         self.check(lab)
@@ -120,7 +123,10 @@ impl Cluster<'_> {
 
     fn first_master(&mut self, lab: &mut Lab) -> Result<()> {
         let first = self.hosts.masters.remove(0);
-        lab.step("delete the first master", &format!("sealer delete -m {first} --force -p {PASSWORD}"))?;
+        lab.step(
+            "delete the first master",
+            &format!("sealer delete -m {first} --force --passwd-file {PASSWD_FILE}"),
+        )?;
         check::clean(lab, std::slice::from_ref(&first))?;
         check::members_are(lab, &self.hosts)?;
         check::nodes_are(lab, &self.hosts, self.parts)?;
@@ -137,7 +143,7 @@ impl Cluster<'_> {
                        && curl -sk --max-time 2 -o /dev/null https://sea.hub:5000/v2/ && exit 0; sleep 1; done; exit 1";
             lab.step(&format!("{host} finds a master"), &Hosts::ssh(&host, ask))?;
         }
-        lab.step("forget it", &format!("sealer delete -m {first} --force -p {PASSWORD}"))?;
+        lab.step("forget it", &format!("sealer delete -m {first} --force --passwd-file {PASSWD_FILE}"))?;
         check::members_are(lab, &self.hosts)?;
         check::nodes_are(lab, &self.hosts, self.parts)?;
         self.check(lab)
@@ -148,13 +154,13 @@ impl Cluster<'_> {
         let (first, spare) = (self.hosts.masters.remove(0), self.spare()?);
         lab.step("the operator's folder is lost", "rm -rf $SEALER_ROOT/clusters/my-cluster")?;
         lab.step("the first master dies", &hosts::kill_line(&lab.stage, &first))?;
-        lab.step("adopt", &format!("sealer adopt -m {} -p {PASSWORD}", self.hosts.masters[0]))?;
+        lab.step("adopt", &format!("sealer adopt -m {} --passwd-file {PASSWD_FILE}", self.hosts.masters[0]))?;
         let image = self.run.split(' ').find(|word| word.contains("kubernetes-post-install"));
         self.hosts.masters.push(spare);
         let file = format!(
             "printf 'apiVersion: sealer.cloud/v2\\nkind: Cluster\\nmetadata: {{name: my-cluster}}\\nspec:\\n  \
-             image: {}\\n  ssh: {{passwd: {PASSWORD}}}\\n  hosts:\\n  \
-             - {{ips: [{}], roles: [master]}}\\n  - {{ips: [{}], roles: [node]}}\\n' > Clusterfile",
+             image: {}\\n  ssh: {{passwd: \"file:%s/{PASSWD_FILE}\"}}\\n  hosts:\\n  \
+             - {{ips: [{}], roles: [master]}}\\n  - {{ips: [{}], roles: [node]}}\\n' \"$HOME\" > Clusterfile",
             image.unwrap_or_default(),
             self.hosts.masters.join(", "),
             self.hosts.nodes.join(", ")
@@ -170,7 +176,10 @@ impl Cluster<'_> {
         let name = "lab.example";
         let ask = "openssl x509 -noout -serial -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt";
         let before: Vec<String> = self.certificates_of(lab, ask)?;
-        lab.step("renew certificates", &format!("sealer cert --alt-names {name} -p {PASSWORD}"))?;
+        lab.step(
+            "renew certificates",
+            &format!("sealer cert --alt-names {name} --passwd-file {PASSWD_FILE}"),
+        )?;
         let after = self.certificates_of(lab, ask)?;
         for (before, after) in before.iter().zip(&after) {
             let (old, new) = (before.lines().next(), after.lines().next());
@@ -194,7 +203,7 @@ impl Cluster<'_> {
             format!(
                 "printf 'apiVersion: sealer.aliyun.com/v1alpha1\\nkind: Plugin\\nmetadata: {{name: etcd}}\\nspec:\\n  \
                  type: ETCD\\n  action: PostInstall\\n  data: {verb} %s/snapshot.db\\n' ~ > etcd.yaml && \
-                 sealer plugin run -f etcd.yaml -c my-cluster -p {PASSWORD}"
+                 sealer plugin run -f etcd.yaml -c my-cluster --passwd-file {PASSWD_FILE}"
             )
         };
         lab.step("something before", &format!("{kubectl} create configmap before --from-literal=a=b"))?;
@@ -227,7 +236,7 @@ impl Cluster<'_> {
              --version | grep -q {NEXT}\"\\n' > /etc/systemd/system/kubelet.service.d/99-lab.conf && systemctl daemon-reload"
         );
         lab.step("a host that does not take it", &Hosts::ssh(&bad, &fault))?;
-        let upgrade = format!("sealer upgrade {} kubernetes:{NEXT} -p {PASSWORD}", self.trust);
+        let upgrade = format!("sealer upgrade {} kubernetes:{NEXT} --passwd-file {PASSWD_FILE}", self.trust);
         lab.step("upgrade, in vain", &format!("{upgrade}; test $? = 5"))?;
         check::versions_are(lab, &self.hosts, self.parts, (NEXT, &[(bad.as_str(), VERSION)]))?;
         let mend = "rm /etc/systemd/system/kubelet.service.d/99-lab.conf && systemctl daemon-reload";
@@ -235,7 +244,7 @@ impl Cluster<'_> {
         lab.step("upgrade", &upgrade)?;
         check::versions_are(lab, &self.hosts, self.parts, (NEXT, &[]))?;
         self.check(lab)?;
-        lab.step("roll back", &format!("sealer rollback {} -p {PASSWORD}", self.trust))?;
+        lab.step("roll back", &format!("sealer rollback {} --passwd-file {PASSWD_FILE}", self.trust))?;
         check::versions_are(lab, &self.hosts, self.parts, (VERSION, &[]))?;
         self.check(lab)
     }
@@ -243,12 +252,12 @@ impl Cluster<'_> {
     fn again(&mut self, lab: &mut Lab) -> Result<()> {
         self.delete(lab)?;
         let run = self.run.replace(&self.run[self.run.find(" -m ").unwrap_or(self.run.len())..], "");
-        lab.step("run again", &format!("{run} {} -p {PASSWORD}", self.hosts.flags()))?;
+        lab.step("run again", &format!("{run} {} --passwd-file {PASSWD_FILE}", self.hosts.flags()))?;
         self.check(lab)
     }
 
     pub(super) fn delete(&self, lab: &mut Lab) -> Result<()> {
-        lab.step("delete", &format!("sealer delete -a --force -p {PASSWORD}"))?;
+        lab.step("delete", &format!("sealer delete -a --force --passwd-file {PASSWD_FILE}"))?;
         check::clean(lab, &self.hosts.all())?;
         check::forgotten(lab)
     }
