@@ -40,6 +40,11 @@ pub(crate) fn open(
         Err(sealer_image::Error::NotFound { .. }) => (request.pull)(task, &reference),
         found => found,
     };
+    if let (Some(policy), Ok(descriptor)) = (request.policy, &found) {
+        policy
+            .check(store, &reference, descriptor)
+            .map_err(|source| Error::Policy { reference: reference.clone(), source: Box::new(source) })?;
+    }
     let opened = found.and_then(|descriptor| Image::open(store, &descriptor, &request.platform));
     match opened {
         Ok(image) => Ok(Some(image)),

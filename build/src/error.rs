@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sealer_image::Reference;
+use sealer_image::signature::PolicyError;
 use sealer_stdx::fs::PathError;
 use sealer_stdx::task::Cancelled;
 
@@ -38,6 +39,14 @@ pub enum Error {
         reference: Reference,
         /// Why.
         source: Box<sealer_image::Error>,
+    },
+    /// The policy refuses the base image, or cannot be used.
+    #[error("base image `{reference}`: {source}")]
+    Policy {
+        /// The image.
+        reference: Reference,
+        /// Why.
+        source: Box<PolicyError>,
     },
     /// A `RUN` command failed.
     #[error("`{command}` exited with {status}")]

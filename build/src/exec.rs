@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use sealer_image::config::ImageKind;
 use sealer_image::layer::{Compression, Layer};
+use sealer_image::signature::Policy;
 use sealer_image::{Descriptor, Platform, Reference, Store, image};
 use sealer_stdx::fs::At;
 use sealer_stdx::task::Task;
@@ -59,6 +60,8 @@ pub struct BuildRequest<'a> {
     pub work_dir: PathBuf,
     /// Which container images come along.
     pub images: Collecting<'a>,
+    /// Which images may be built upon and brought along, where somebody has said so.
+    pub policy: Option<&'a Policy>,
     /// Brings an image into the store that is not there.
     pub pull: &'a dyn Fn(&Task, &Reference) -> sealer_image::Result<Descriptor>,
 }

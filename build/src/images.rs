@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sealer_image::layer::{self, Entry, EntryKind, Layer, WriteOptions};
+use sealer_image::signature::PolicyError;
 use sealer_image::{Image, Reference, Registry, Store};
 use sealer_stdx::fs::{At, write_atomic};
 use sealer_stdx::task::Task;
@@ -77,6 +78,8 @@ pub enum Why {
     NoName(String),
     /// It cannot be brought.
     Fetch(sealer_image::Error),
+    /// The policy refuses it, or cannot be used.
+    Refused(Box<PolicyError>),
     /// It is a chart, and cannot be rendered; why.
     Render(String),
     /// Another image has its place in the registry, which leaves the source's name out.
@@ -133,6 +136,7 @@ pub(crate) fn collect(
         nested: &nested,
         cache,
         registry: collecting.registry,
+        policy: request.policy,
         platform: &request.platform,
     };
     let mut lock = base_lock(base);
@@ -218,7 +222,7 @@ fn find(
     for (one, found) in missing.into_iter().zip(found) {
         let refuse = |why| Absent { name: one.reference.familiar(), places: one.places.clone(), why };
         match found {
-            Err(error) => absent.push(refuse(Why::Fetch(error))),
+            Err(why) => absent.push(refuse(why)),
             Ok(found) => {
                 let other = lock.beside(&one.reference).find(|(_, digest)| **digest != found.named);
                 if let Some((other, _)) = other {
@@ -313,6 +317,7 @@ impl std::fmt::Display for Absent {
             Why::Render(reason) => write!(f, "the chart cannot be rendered: {reason}")?,
             Why::NoName(reason) => write!(f, "`{}` is no image's name: {reason}", self.name)?,
             Why::Fetch(error) => write!(f, "`{}` cannot be had: {error}", self.name)?,
+            Why::Refused(error) => write!(f, "{error}")?,
             Why::Collision(other) => write!(
                 f,
                 "`{}` has the place of `{}` in the image's registry, which leaves the source's name out",

@@ -50,7 +50,7 @@ pub(crate) fn held(file: &Path, policy: &Policy, store: &Store, name: &Reference
 }
 
 /// Returns the policy that counts, with its file.
-fn policy(args: &PolicyArgs) -> Result<Option<(PathBuf, Policy)>, Failure> {
+pub(crate) fn policy(args: &PolicyArgs) -> Result<Option<(PathBuf, Policy)>, Failure> {
     let file = match &args.policy {
         Some(file) => file.clone(),
         None if Path::new(POLICY).exists() => PathBuf::from(POLICY),
@@ -73,7 +73,8 @@ pub(crate) fn public_key(file: &Path) -> Result<PublicKey, Failure> {
     })
 }
 
-fn told(file: &Path, error: PolicyError) -> Failure {
+/// Tells why a policy lets an image not be used.
+pub(crate) fn told(file: &Path, error: PolicyError) -> Failure {
     let message = error.to_string();
     let refusal = match error {
         PolicyError::Malformed { .. } => {

@@ -169,20 +169,36 @@ pub fn pull(
     let digests = signed(store, image)?;
     let here = digests.iter().filter(|digest| store.blob_path(digest).exists());
     for (digest, kind) in here.flat_map(|digest| Kind::ALL.map(|kind| (digest, kind))) {
-        let name = name(beside, digest, kind);
-        let found = match registry.repository(task, &name).find() {
-            // Some registries say of what is not there that one may not have it.
-            Err(Error::Registry(RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. })) => {
-                None
-            }
-            found => found?,
-        };
-        if let Some(found) = found {
-            let task = task.child("pull", name.familiar(), None)?;
-            let wanted = Wanted::For(Platform::host());
-            transfer::bring(&task, store, &registry.repository(&task, &name), &name, found, &wanted)?;
-            task.finish();
-        }
+        pull_one(task, store, registry, &name(beside, digest, kind))?;
+    }
+    Ok(())
+}
+
+/// Brings what the repository of `beside` has hanging on a digest, of one kind; there may be nothing.
+///
+/// # Errors
+/// As [`transfer::pull`].
+pub fn pull_kind(
+    task: &Task,
+    store: &Store,
+    registry: &Registry,
+    beside: &Reference,
+    (digest, kind): (&Digest, Kind),
+) -> Result<()> {
+    pull_one(task, store, registry, &name(beside, digest, kind))
+}
+
+fn pull_one(task: &Task, store: &Store, registry: &Registry, name: &Reference) -> Result<()> {
+    let found = match registry.repository(task, name).find() {
+        // Some registries say of what is not there that one may not have it.
+        Err(Error::Registry(RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. })) => None,
+        found => found?,
+    };
+    if let Some(found) = found {
+        let task = task.child("pull", name.familiar(), None)?;
+        let wanted = Wanted::For(Platform::host());
+        transfer::bring(&task, store, &registry.repository(&task, name), name, found, &wanted)?;
+        task.finish();
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use sealer_image::attached::{self, Kind};
 use sealer_image::layer::{self, Compression, Entry, Layer, WriteOptions};
+use sealer_image::signature::{Lack, Policy, PolicyError};
 use sealer_image::{
     Descriptor, Digest, ImageManifest, MediaType, Platform, Reference, Registry, Store, transfer,
 };
@@ -10,10 +12,10 @@ use sealer_stdx::fanout::fanout;
 use sealer_stdx::task::Task;
 use serde::{Deserialize, Serialize};
 
+use super::Why;
 use super::layout::{self, Slot};
 use super::sources::IMAGE_LAYER;
 use crate::cache::{Cache, Kept, Key};
-use crate::error::Result;
 
 /// As many images are asked for at once.
 const PARALLEL: usize = 4;
@@ -30,6 +32,8 @@ pub(super) struct Fetcher<'a> {
     pub(super) nested: &'a Store,
     pub(super) cache: &'a Cache,
     pub(super) registry: &'a Registry,
+    /// Which images may be used, where somebody has said so.
+    pub(super) policy: Option<&'a Policy>,
     pub(super) platform: &'a Platform,
 }
 
@@ -64,12 +68,34 @@ impl Resolved {
 }
 
 impl Fetcher<'_> {
-    /// Finds out what names lead to. `locked` is the digest that an earlier build found.
-    pub(super) fn resolve(
-        &self,
-        wanted: Vec<(Reference, Option<Digest>)>,
-    ) -> Vec<sealer_image::Result<Resolved>> {
-        fanout(PARALLEL, wanted, |(reference, locked)| self.resolve_one(reference, locked.as_ref()))
+    /// Finds out what names lead to, and whether it may be used. `locked` is the digest that an earlier build
+    /// found.
+    pub(super) fn resolve(&self, wanted: Vec<(Reference, Option<Digest>)>) -> Vec<Result<Resolved, Why>> {
+        fanout(PARALLEL, wanted, |(reference, locked)| {
+            let found = self.resolve_one(reference, locked.as_ref()).map_err(Why::Fetch)?;
+            self.admit(&found).map(|()| found).map_err(|error| match error {
+                PolicyError::Image(error) => Why::Fetch(error),
+                error => Why::Refused(Box::new(error)),
+            })
+        })
+    }
+
+    /// Holds an image against the policy, with the signatures that its registry has. The image itself may be
+    /// signed, or the index that its name leads to and that names it by digest.
+    fn admit(&self, one: &Resolved) -> Result<(), PolicyError> {
+        let Some(policy) = self.policy else { return Ok(()) };
+        let check = |digest: &Digest| policy.check_digest(self.nested, &one.reference, digest);
+        let mut checked = check(&one.facts.image).or_else(|_| check(&one.named));
+        for digest in [&one.facts.image, &one.named] {
+            match &checked {
+                Err(PolicyError::Refused(refusal)) if refusal.why != Lack::Rejected => {}
+                _ => break,
+            }
+            let about = (digest, Kind::Signatures);
+            attached::pull_kind(self.task, self.nested, self.registry, &one.reference, about)?;
+            checked = check(digest);
+        }
+        checked
     }
 
     fn resolve_one(&self, reference: Reference, locked: Option<&Digest>) -> sealer_image::Result<Resolved> {
@@ -106,14 +132,18 @@ impl Fetcher<'_> {
 
     /// Makes a layer of each image, with the instruction for the history; the smallest share one
     /// where there are too many. `before` is how many layers there are already.
-    pub(super) fn layers(&self, images: &[Resolved], before: usize) -> Result<Vec<(Layer, String)>> {
+    pub(super) fn layers(
+        &self,
+        images: &[Resolved],
+        before: usize,
+    ) -> crate::error::Result<Vec<(Layer, String)>> {
         let groups = groups(images, MOST_LAYERS.saturating_sub(before).max(1));
         let made = fanout(PARALLEL, groups, |group| self.layer(&group));
-        let layers: Result<Vec<Option<(Layer, String)>>> = made.into_iter().collect();
+        let layers: crate::error::Result<Vec<Option<(Layer, String)>>> = made.into_iter().collect();
         Ok(layers?.into_iter().flatten().collect())
     }
 
-    fn layer(&self, group: &[&Resolved]) -> Result<Option<(Layer, String)>> {
+    fn layer(&self, group: &[&Resolved]) -> crate::error::Result<Option<(Layer, String)>> {
         let mut key = Key::default();
         key.add("IMAGES 1");
         group.iter().for_each(|one| key.add(one.key()));
@@ -140,7 +170,7 @@ impl Fetcher<'_> {
     }
 
     /// Brings what an image is made of and returns the entries that it is in the registry's folder.
-    fn bring(&self, task: &Task, one: &Resolved) -> Result<Vec<Entry>> {
+    fn bring(&self, task: &Task, one: &Resolved) -> crate::error::Result<Vec<Entry>> {
         let facts = &one.facts;
         let asked = pinned(&one.reference, &one.named)?;
         let repository = self.registry.repository(task, &asked);

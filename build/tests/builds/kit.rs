@@ -156,6 +156,7 @@ impl Bench {
                 allow_missing: options.allow_missing,
                 write_lock: options.write_lock.then(|| self.context("image.lock")),
             },
+            policy: None,
             pull: &pull,
         };
         let task = Task::root(self.seen.clone(), self.cancel.clone());

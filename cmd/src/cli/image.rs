@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sealer_image::{Platform, Reference};
 
+use super::trust::PolicyArgs;
+
 /// How to reach registries.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Registries")]
@@ -115,6 +117,8 @@ pub(crate) struct BuildArgs {
     /// Folder that `COPY` takes from
     #[arg(default_value = ".")]
     pub(crate) context: PathBuf,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }

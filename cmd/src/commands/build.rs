@@ -1,10 +1,10 @@
 //! `sealer build`: builds a cluster image from a Kubefile.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sealer_build::images::{ChartValues, Collecting, LOCK_FILE};
-use sealer_build::{BuildRequest, Built, build, build_index};
+use sealer_build::images::{ChartValues, Collecting, LOCK_FILE, Why};
+use sealer_build::{BuildRequest, Built, Error, build, build_index};
 use sealer_image::config::ImageKind;
 use sealer_image::layer::Compression;
 use sealer_image::{Descriptor, Platform, Reference, Registry};
@@ -36,6 +36,8 @@ pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Fai
     };
     let name = args.tag.familiar();
     let values = chart_values(&args.chart_values)?;
+    let policy = trust::policy(&args.policy)?;
+    let policy = policy.as_ref().map(|(file, policy)| (file.as_path(), policy));
     let pulls: Vec<_> = platforms
         .iter()
         .map(|platform| {
@@ -45,17 +47,36 @@ pub(super) fn run(args: &BuildArgs, settings: &Settings) -> Result<ExitCode, Fai
     let requests: Vec<BuildRequest<'_>> = platforms
         .iter()
         .zip(&pulls)
-        .map(|(platform, pull)| request(args, settings, (platform, pull), (registry, &values)))
+        .map(|(platform, pull)| BuildRequest {
+            policy: policy.map(|(_, policy)| policy),
+            ..request(args, settings, (platform, pull), (registry, &values))
+        })
         .collect();
     let built = match requests.as_slice() {
         [one] => build(settings.task(), one, store),
         several => build_index(settings.task(), several, store),
     };
-    let built = built.map_err(|error| Failure::from(error).building(&name))?;
+    let file = policy.map(|(file, _)| file);
+    let built = built.map_err(|error| failed(error, file).building(&name))?;
     if args.sbom {
         sbom::attach(settings, store, &args.tag, &built.descriptor)?;
     }
     render::result(settings, &text(&name, &built), &result(name.clone(), &built))
+}
+
+/// Tells what went wrong; what the policy had against it, with the policy's file.
+fn failed(error: Error, policy: Option<&Path>) -> Failure {
+    match (error, policy) {
+        (Error::Policy { reference, source }, Some(file)) => {
+            trust::told(file, *source).doing(format!("will not build on `{}`", reference.familiar()))
+        }
+        (Error::Absent(absent), Some(file))
+            if absent.iter().any(|one| matches!(one.why, Why::Refused(_))) =>
+        {
+            Failure::from(Error::Absent(absent)).hint(format!("{} says which may be used", file.display()))
+        }
+        (error, _) => error.into(),
+    }
 }
 
 /// Refuses lists of container images that are not there.
@@ -109,6 +130,7 @@ fn request<'a>(
             allow_missing: args.allow_missing,
             write_lock: args.write_lock.then(|| args.context.join(LOCK_FILE)),
         },
+        policy: None,
         pull,
     }
 }

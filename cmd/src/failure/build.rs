@@ -43,9 +43,13 @@ impl From<Error> for Failure {
 fn of_absent(absent: &[Absent]) -> Failure {
     let of_registry = |why: &Why| match why {
         Why::Fetch(error) => matches!(error, sealer_image::Error::Registry(_)),
-        Why::NoName(_) | Why::Render(_) | Why::Collision(_) => false,
+        Why::NoName(_) | Why::Refused(_) | Why::Render(_) | Why::Collision(_) => false,
     };
-    let kind = if absent.iter().any(|one| of_registry(&one.why)) { Kind::Registry } else { Kind::Input };
+    let kind = match absent {
+        _ if absent.iter().any(|one| of_registry(&one.why)) => Kind::Registry,
+        _ if absent.iter().any(|one| matches!(one.why, Why::Refused(_))) => Kind::Failed,
+        _ => Kind::Input,
+    };
     let count = absent.len();
     let plural = if count == 1 { "image that the cluster needs" } else { "images that the cluster needs" };
     let failure = Failure::new(kind, format!("{count} {plural} cannot be brought along"));

@@ -210,3 +210,61 @@ fn a_wrong_passphrase_key_or_policy_is_said_to_be_so() {
          hint: docs/reference/trust.md shows one\n",
     );
 }
+
+#[test]
+fn nothing_is_built_upon_or_of_what_the_policy_refuses() {
+    let registry = Registry::start(RegistryOptions::default());
+    let names = ["base:v1", "app:v1"].map(|name| format!("{}/{name}", registry.address()));
+    let [base, app] = &names;
+    let author = with_image(base);
+    author.ok(&["tag", base, app]);
+    for name in &names {
+        author.ok(&["push", name]);
+    }
+    let digest = author.data(&["images"])[0]["digest"].as_str().unwrap().to_owned();
+
+    let user = User::new();
+    user.write("release.pub", fs::read(author.path("release.pub")).unwrap());
+    policy(&user);
+    user.write("context/Kubefile", format!("FROM {base}\nCOPY imageList manifests\n"));
+    user.write("context/imageList", format!("{app}\n"));
+    let build = ["build", "-t", "demo:v1", "--policy", "policy.json", "context"];
+    user.refused(
+        &build,
+        1,
+        &format!(
+            "error: cannot build `demo:v1`\n  caused by: will not build on `{base}`\n  \
+             caused by: `{base}` may not be used: it is not signed ({digest})\n\
+             hint: policy.json says so, at its default\n\
+             hint: `sealer pull {base}` brings the signatures that its registry has; `sealer sign` makes one\n"
+        ),
+    );
+
+    sign(&author, base);
+    author.ok(&["push", base]);
+    user.ok(&["pull", base]);
+    user.refused(
+        &build,
+        1,
+        &format!(
+            "error: cannot build `demo:v1`\n  caused by: 1 image that the cluster needs cannot be brought along\n  \
+             manifests/imageList:1: `{app}` may not be used: it is not signed ({digest})\n\
+             hint: `--ignored-image-list FILE` leaves images out; `--allow-missing` warns and builds without them\n\
+             hint: policy.json says which may be used\n"
+        ),
+    );
+    assert_eq!(user.images(), [base.as_str()]);
+
+    sign(&author, app);
+    author.ok(&["push", app]);
+    user.ok(&build);
+    // What an earlier build brought is held against a stricter policy too.
+    user.write("policy.json", r#"{"default": [{"type": "reject"}]}"#);
+    let said = user.sealer(&build);
+    assert_eq!(
+        (said.code, said.stderr.contains("the policy rejects it")),
+        (Some(1), true),
+        "{}",
+        said.stderr
+    );
+}

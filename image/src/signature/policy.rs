@@ -157,12 +157,20 @@ impl Policy {
     /// # Errors
     /// `Refused` when it may not; when a key or the store cannot be read.
     pub fn check(&self, store: &Store, name: &Reference, image: &Descriptor) -> Result<(), PolicyError> {
+        self.check_digest(store, name, image.digest())
+    }
+
+    /// The same of an image that need not be in the store, but for its signatures.
+    ///
+    /// # Errors
+    /// As [`Policy::check`].
+    pub fn check_digest(&self, store: &Store, name: &Reference, image: &Digest) -> Result<(), PolicyError> {
         let (scope, requirements) = self.requirements(name);
         for requirement in requirements {
             let refused = match requirement {
                 Requirement::InsecureAcceptAnything {} => None,
                 Requirement::Reject {} => Some(Lack::Rejected),
-                Requirement::SigstoreSigned(signed) => signed.lack(store, name, image.digest())?,
+                Requirement::SigstoreSigned(signed) => signed.lack(store, name, image)?,
             };
             if let Some(why) = refused {
                 return Err(Refusal { reference: name.clone(), scope: scope.to_owned(), why }.into());
