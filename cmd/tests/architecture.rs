@@ -47,6 +47,7 @@ const COMMANDS: &[&str] = &[
     "cmd/src/secret.rs",
     "image/src/registry/helper.rs",
     "plugin/src/child/",
+    "runtime/src/host/local.rs",
     "runtime/sandbox/src/",
     "testdata/kit/src/",
     "xtask/src/",

@@ -74,6 +74,8 @@ pub struct SshSpec {
     pub references: References,
     /// The hosts on the way, the nearest first. The same keys and password are tried there.
     pub jump: Vec<Jump>,
+    /// Whether the host is reached without SSH where it is the machine that sealer runs on.
+    pub local: bool,
     /// How long a connection may take to be made.
     pub connect: Duration,
     /// A host that acknowledges nothing for so long is gone.
@@ -99,6 +101,7 @@ impl Default for SshSpec {
             passphrase: None,
             references: References::default(),
             jump: Vec::new(),
+            local: false,
             connect: Duration::from_secs(15),
             gone: Duration::from_secs(45),
         }

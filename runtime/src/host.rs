@@ -1,6 +1,7 @@
 //! A host: what is run on it, and how it is reached.
 
 pub mod config;
+mod local;
 pub(crate) mod quote;
 mod session;
 mod ssh;
@@ -14,6 +15,7 @@ use sealer_stdx::task::Stream;
 
 use crate::error::HostFailure;
 
+pub(crate) use local::is_local;
 pub(crate) use ssh::{Keys, connect};
 
 /// How many of a command's last lines an error shows.

@@ -34,6 +34,9 @@ pub(crate) struct SshArgs {
     /// Hosts on the way, the nearest first: `user@host:port,...` (as `ProxyJump` in ~/.ssh/config)
     #[arg(short = 'J', long, value_name = "HOSTS")]
     pub(crate) jump: Option<String>,
+    /// Reach the host that is this machine without SSH, by sudo where needed; nobody is asked for a password
+    #[arg(long)]
+    pub(crate) local: bool,
     /// Refuse hosts whose key is not known already, here or in the cluster's own list
     #[arg(long, value_name = "FILE")]
     pub(crate) known_hosts: Option<PathBuf>,

@@ -43,7 +43,7 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
         (None, None) => None,
     };
     let password = match given {
-        None if keys.is_empty() => secret::ask("Password of the hosts: ")?,
+        None if keys.is_empty() && !args.local => secret::ask("Password of the hosts: ")?,
         given => given,
     };
     let default = SshSpec::default();
@@ -57,6 +57,7 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
             keys,
             passphrase: args.pk_passwd.clone().map(Into::into),
             jump: jump.unwrap_or_default(),
+            local: args.local,
             ..default
         },
         ssh_user: args.user.is_some(),

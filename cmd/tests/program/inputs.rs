@@ -26,7 +26,7 @@ fn an_unknown_field_anywhere_is_told_with_its_line_and_what_was_meant() {
     let cluster = "apiVersion, kind, metadata, spec, status";
     let body = "image, env, cmd_args, cmd, ssh, hosts";
     let host = "ips, roles, env, ssh";
-    let ssh = "user, passwd, pk, pkPasswd, port, jump, encrypted";
+    let ssh = "user, passwd, pk, pkPasswd, port, jump, local, encrypted";
     let plugin = "type, action, on, scope, data, order, onFailure, timeout";
     for (file, text, line, field, known, meant) in [
         ("Clusterfile", format!("{CLUSTER}{HOSTS}stauts: {{}}\n"), 9, "stauts", cluster, "status"),

@@ -40,6 +40,7 @@ mod sandbox;
 mod sbom;
 mod ssh;
 mod sweep;
+mod this_machine;
 mod traces;
 mod trust;
 mod verbs;

@@ -262,6 +262,7 @@ impl Reader<'_> {
             user: host.user.clone().or_else(|| cluster.user.clone()),
             port,
             jump,
+            local: host.local.or(cluster.local),
             password: self.secret(first, passwd),
             key: host.pk.clone().or_else(|| cluster.pk.clone()),
             passphrase: self.secret(first, pk_passwd),

@@ -48,6 +48,8 @@ struct Ssh {
     pk: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jump: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    local: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     passwd: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,6 +101,7 @@ fn group(spec: &ClusterSpec, host: &HostSpec) -> Group {
             port: host.ssh.port.to_string(),
             pk: host.ssh.keys.first().map(|key| key.display().to_string()),
             jump: chain(&host.ssh.jump),
+            local: host.ssh.local,
             passwd: host.ssh.references.password.clone(),
             pk_passwd: host.ssh.references.passphrase.clone(),
         },

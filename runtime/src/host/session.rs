@@ -43,7 +43,7 @@ pub(super) enum Terminal {
 
 impl Elevation {
     /// Returns the line that has a command done, and what it is to read before its own input.
-    fn line(&self, command: &str) -> (String, String) {
+    pub(super) fn line(&self, command: &str) -> (String, String) {
         let shell = format!("/bin/sh -c {}", quote(command));
         let Self::Sudo(password, terminal) = self else { return (shell, String::new()) };
         let (sudo, head) = match password {

@@ -13,9 +13,10 @@ use sealer_stdx::turns::Turns;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
-use super::Host;
+use super::local::{self, is_local};
 use super::session::{Elevation, Link, Ssh, Terminal};
 use super::wire::{self, Wire};
+use super::{Host, Output};
 use crate::cluster::{HostSpec, Jump, SshSpec};
 use crate::error::{HostError, HostFailure};
 
@@ -43,16 +44,19 @@ impl Keys {
     }
 }
 
-/// Logs in to a host, and finds out how to become root there.
+/// Logs in to a host, unless it is this machine, and finds out how to become root there.
 pub(crate) fn connect(spec: &HostSpec, keys: &Keys) -> Result<Box<dyn Host>, HostError> {
     let name = spec.name();
-    log_in(spec, keys).map_err(|failure| failure.on(&name))
+    let host = if is_local(spec) { local::connect(spec) } else { log_in(spec, keys) };
+    host.map_err(|failure| failure.on(&name))
 }
 
 fn log_in(spec: &HostSpec, keys: &Keys) -> Result<Box<dyn Host>, HostFailure> {
     let mut host = Ssh::new(open(spec, keys)?, spec.clone(), keys.clone());
     if spec.ssh.user != "root" {
-        let elevation = elevate(&host, &spec.ssh)?;
+        let try_it =
+            |elevation: &Elevation| host.run_as(elevation, "true", (&mut io::empty(), None), &mut |_, _| {});
+        let elevation = elevate(&try_it, &spec.ssh.user, spec.ssh.password.as_ref())?;
         host.elevate(elevation);
     }
     Ok(Box::new(host))
@@ -250,16 +254,18 @@ fn log_in_by_password(session: &Session, spec: &SshSpec, password: &SecretString
 }
 
 /// How a user who is not root becomes it: sudo, without a password and a terminal where that is enough.
-fn elevate(host: &Ssh, spec: &SshSpec) -> Result<Elevation, HostFailure> {
-    let try_it =
-        |elevation: &Elevation| host.run_as(elevation, "true", (&mut io::empty(), None), &mut |_, _| {});
+pub(super) fn elevate(
+    try_it: &dyn Fn(&Elevation) -> Result<Output, HostFailure>,
+    user: &str,
+    password: Option<&SecretString>,
+) -> Result<Elevation, HostFailure> {
     let mut terminal = Terminal::None;
     loop {
         // Just as commands are run later: sudoers may allow no other.
         let mut elevation = Elevation::Sudo(None, terminal);
         let mut output = try_it(&elevation)?;
-        if output.status != 0 && spec.password.is_some() {
-            elevation = Elevation::Sudo(spec.password.clone(), terminal);
+        if output.status != 0 && password.is_some() {
+            elevation = Elevation::Sudo(password.cloned(), terminal);
             output = try_it(&elevation)?;
         }
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -269,7 +275,7 @@ fn elevate(host: &Ssh, spec: &SshSpec) -> Result<Elevation, HostFailure> {
             terminal = Terminal::Made;
         } else {
             let reason = said.lines().next().unwrap_or("it says nothing").to_owned();
-            return Err(HostFailure::Sudo { user: spec.user.clone(), reason });
+            return Err(HostFailure::Sudo { user: user.to_owned(), reason });
         }
     }
 }

@@ -4,14 +4,14 @@ use sealer_stdx::fanout::fanout;
 
 use super::{Finding, Severity, finding};
 use crate::cluster::HostSpec;
-use crate::host::Host;
 use crate::host::quote::quote;
+use crate::host::{Host, is_local};
 
 /// Asks every host for all others, some of them at once.
 const SCRIPT: &str = r#"
 ask() {
     address=$1; port=$2
-    if ! timeout 4 bash -c ": </dev/tcp/$address/$port" 2>/dev/null; then echo "unreached $address $port"; return; fi
+    if [ "$port" != - ] && ! timeout 4 bash -c ": </dev/tcp/$address/$port" 2>/dev/null; then echo "unreached $address $port"; return; fi
     command -v ping >/dev/null 2>&1 || return
     device=$(ip -o route get "$address" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p')
     mtu=$(cat "/sys/class/net/$device/mtu" 2>/dev/null) || return
@@ -33,8 +33,12 @@ pub(super) fn find(hosts: &[(&HostSpec, &dyn Host)], parallel: usize) -> Vec<Fin
     let all: Vec<&(&HostSpec, &dyn Host)> = hosts.iter().collect();
     let found = fanout(parallel, all, |(own, host): &(&HostSpec, &dyn Host)| {
         let others = hosts.iter().filter(|(other, _)| other.address != own.address);
-        let list: String =
-            others.map(|(other, _)| format!("{} {}\n", other.name(), other.ssh.port)).collect();
+        let line = |other: &HostSpec| match is_local(other) {
+            // Nobody reaches it by SSH.
+            true => format!("{} -\n", other.name()),
+            false => format!("{} {}\n", other.name(), other.ssh.port),
+        };
+        let list: String = others.map(|(other, _)| line(other)).collect();
         let command = format!("bash -c {}", quote(SCRIPT));
         let said = host.run(&command, &mut list.as_bytes(), &mut |_, _| {});
         let said = said

@@ -83,6 +83,7 @@ pub(super) struct SshDocument {
     pub(super) pk_passwd: Option<Spanned<String>>,
     pub(super) port: Option<Spanned<String>>,
     pub(super) jump: Option<Spanned<String>>,
+    pub(super) local: Option<bool>,
     #[expect(dead_code, reason = "0.8 writes it; its passwords cannot be read back")]
     pub(super) encrypted: Option<bool>,
 }

@@ -12,6 +12,7 @@ pub(super) struct Logins {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) jump: Option<Vec<Jump>>,
+    pub(super) local: Option<bool>,
     pub(super) password: Option<Secret>,
     pub(super) key: Option<PathBuf>,
     pub(super) passphrase: Option<Secret>,
@@ -55,6 +56,7 @@ impl Logins {
             user: user.unwrap_or(below.user),
             port: port.unwrap_or(below.port),
             jump: jump.unwrap_or(below.jump),
+            local: below.local || self.local.unwrap_or_default(),
             references: References {
                 password: from(self.password.as_ref(), below.password.as_ref()),
                 passphrase: from(self.passphrase.as_ref(), below.passphrase.as_ref()),
