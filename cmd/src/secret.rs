@@ -1,12 +1,14 @@
 //! Passwords: from a file, from standard input, from the person at the terminal.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, Read, stdin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use sealer_stdx::fs::At;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::failure::{Failure, Kind};
 use crate::{given, sealed, settings};
@@ -37,6 +39,17 @@ pub(crate) fn ask(question: &str) -> Result<Option<SecretString>, Failure> {
     let answer = rpassword::prompt_password(question)
         .map_err(|error| Failure::new(Kind::Failed, "cannot ask for the password").because(error))?;
     Ok(Some(answer.into()))
+}
+
+/// Asks the person at the terminal for what opens a key, once; an empty answer is none.
+pub(crate) fn passphrase(key: &Path) -> Option<SecretString> {
+    static ASKED: Mutex<BTreeMap<PathBuf, Option<SecretString>>> = Mutex::new(BTreeMap::new());
+    let mut asked = ASKED.lock().expect("no holder panics");
+    let answer = asked.entry(key.to_owned()).or_insert_with(|| {
+        let answer = ask(&format!("Passphrase of the key {}: ", key.display())).ok().flatten();
+        answer.filter(|answer| !answer.expose_secret().is_empty())
+    });
+    answer.clone()
 }
 
 /// The identity of age that the environment says, or the file that it names.

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// This program's own file, which plugins' child processes are started from.
     pub(crate) program: PathBuf,
+    /// Whether an agent of SSH holds keys.
+    pub(crate) has_agent: bool,
     /// `SOURCE_DATE_EPOCH`: the time that images are given.
     pub(crate) source_date_epoch: Option<u64>,
     /// The descriptor over which a script that is a plugin asks things.
@@ -51,6 +53,7 @@ impl Settings {
             auth_file: auth_file(home.as_ref()),
             program: env::current_exe()
                 .map_err(|error| Failure::internal("cannot tell where this program is").because(error))?,
+            has_agent: variable_path("SSH_AUTH_SOCK").is_some(),
             source_date_epoch: source_date_epoch()?,
             plugin_socket: env::var("SEALER_FD").ok().and_then(|text| text.parse().ok()),
             who: who(),

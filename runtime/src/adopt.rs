@@ -179,5 +179,6 @@ fn kept(state: &State, defaults: &Defaults) -> Result<ClusterSpec> {
 fn host((address, port): &Endpoint, defaults: &Defaults) -> HostSpec {
     let mut ssh = defaults.of_host(*address);
     ssh.port = port.unwrap_or(ssh.port);
+    defaults.unlock(&mut ssh);
     HostSpec { address: *address, roles: vec!["master".to_owned()], env: Env::new(), ssh }
 }

@@ -1,6 +1,7 @@
 //! A host: what is run on it, and how it is reached.
 
 pub mod config;
+pub(crate) mod key;
 mod local;
 pub(crate) mod quote;
 mod session;

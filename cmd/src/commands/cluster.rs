@@ -63,6 +63,9 @@ pub(super) fn login(args: &SshArgs, settings: &Settings) -> Result<Defaults, Fai
         ssh_user: args.user.is_some(),
         ssh_port: args.port.is_some(),
         ssh_jump: args.jump.is_some(),
+        ssh_key: args.pk.is_some(),
+        // Keys are the agent's to open, where there is one.
+        passphrases: (args.pk.is_some() || !settings.has_agent).then_some(secret::passphrase),
         config: settings.ssh_config(),
         secrets: Some(secret::referred),
         home: settings.home.clone(),

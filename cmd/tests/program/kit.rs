@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -80,6 +80,37 @@ impl User {
         self.answer(&child.wait_with_output().unwrap())
     }
 
+    /// Runs the program at a terminal, answers one question there, and returns its exit code and all that the
+    /// terminal showed.
+    pub(crate) fn at_terminal(
+        &self,
+        args: &[&str],
+        (question, answer): (&str, &str),
+    ) -> (Option<i32>, String) {
+        let inner = self.command(args);
+        let words = [inner.get_program()].into_iter().chain(inner.get_args());
+        let line: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+        let mut script = Command::new("script");
+        script.args(["-qec", &line.join(" "), "/dev/null"]).env_clear().current_dir(self.dir.path());
+        script.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut shown, mut buffer, mut asked) = (String::new(), [0; 4096], false);
+        loop {
+            let count = stdout.read(&mut buffer).unwrap();
+            if count == 0 {
+                break;
+            }
+            shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            if !asked && shown.contains(question) {
+                asked = true;
+                while !is_silent(child.id()) {}
+                stdin.write_all(format!("{answer}\n").as_bytes()).unwrap();
+            }
+        }
+        (child.wait().unwrap().code(), shown)
+    }
+
     /// Runs the program and returns its standard output; fails the test unless it succeeds.
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         let answer = self.sealer(args);
@@ -119,6 +150,14 @@ impl User {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(dir, "~");
         Answer { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
+}
+
+/// Tells whether the terminal that `script` made shows nothing of what is typed there.
+fn is_silent(script: u32) -> bool {
+    let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).unwrap();
+    let terminal = fs::read_link(format!("/proc/{}/fd/0", children.trim())).unwrap();
+    let said = Command::new("stty").arg("-F").arg(terminal).arg("-a").output().unwrap();
+    String::from_utf8_lossy(&said.stdout).split_whitespace().any(|word| word == "-echo")
 }
 
 /// The files below a folder, sorted, for comparing before and after.

@@ -81,6 +81,41 @@ fn the_users_own_configuration_says_how_hosts_are_reached() {
 }
 
 #[test]
+fn the_passphrase_of_an_encrypted_key_is_asked_for_once_and_not_shown() {
+    let room = Room::with(2);
+    room.build_demo();
+    let home = room.user.path("home/.ssh");
+    fs::create_dir_all(&home).unwrap();
+    keygen(&home, &["-q", "-t", "ed25519", "-N", "open sesame", "-f", "id_ed25519"]);
+    let public = fs::read_to_string(home.join("id_ed25519.pub")).unwrap();
+    for host in 0..2 {
+        let setup = "mkdir -p ~/.ssh && echo 'KEY' > ~/.ssh/authorized_keys && chmod -R go= ~ ~/.ssh";
+        room.on(host, &setup.replace("KEY", public.trim()));
+    }
+    let (master, node) = (room.address(0), room.address(1));
+    let run = ["--quiet", "run", "demo:v1", "-m", &master, "-n", &node];
+    let question = format!("Passphrase of the key {}: ", home.join("id_ed25519").display());
+    let (code, shown) = room.user.at_terminal(&run, (&question, "open sesame"));
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!((shown.matches("Passphrase").count(), shown.contains("sesame")), (1, false), "{shown}");
+    assert_eq!(room.on_all("cat /marks/init"), ["/var/lib/docker fast\n"; 2]);
+    let kept = fs::read_to_string(room.user.path("root/clusters/my-cluster/Clusterfile")).unwrap();
+    assert!(!kept.contains("sesame"), "{kept}");
+
+    // Nobody is there to be asked.
+    room.user.refused(
+        &["status", "-c", "my-cluster"],
+        5,
+        &format!(
+            "error: 2 hosts failed\n  {master}: `root` may not log in: the key `~/home/.ssh/id_ed25519` is encrypted, and there is no passphrase for it\n  \
+             {node}: `root` may not log in: the key `~/home/.ssh/id_ed25519` is encrypted, and there is no passphrase for it\n\
+             hint: check the user (`-u USER`), the password (`--passwd-file FILE`) and the key (`--pk FILE`)\n"
+        ),
+    );
+    room.user.ok(&["delete", "-a", "--force", "--pk-passwd", "open sesame"]);
+}
+
+#[test]
 fn a_connection_that_breaks_within_a_command_is_made_again_and_the_command_is_not() {
     let room = Room::with(2);
     room.build_demo();

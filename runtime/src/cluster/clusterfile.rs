@@ -217,6 +217,7 @@ impl Reader<'_> {
                     }
                     let mut ssh = logins.over(self.defaults, self.defaults.of_host(address));
                     ssh.port = port.unwrap_or(ssh.port);
+                    self.defaults.unlock(&mut ssh);
                     hosts.push(HostSpec {
                         address,
                         roles: group.value.roles.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sealer_image::Reference;
 use secrecy::SecretString;
@@ -11,9 +11,13 @@ use super::hosts::Endpoint;
 use super::{ClusterSpec, Env, HostSpec, SshSpec, add_env};
 use crate::error::InputError;
 use crate::host::config::{self, SshConfig};
+use crate::host::key::is_encrypted;
 
 /// Gets a secret by `env:NAME`, `file:PATH` or `cmd:COMMAND`, or says why it cannot, as a phrase.
 pub type GetSecret = fn(&str) -> Result<SecretString, String>;
+
+/// Asks for the passphrase of a key; nobody may be there.
+pub type AskPassphrase = fn(&Path) -> Option<SecretString>;
 
 /// What a Clusterfile leaves open, as flags say it.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +36,10 @@ pub struct Defaults {
     pub home: Option<PathBuf>,
     /// Gets the secret that a reference names; without it a reference is refused.
     pub secrets: Option<GetSecret>,
+    /// Whether the key in `ssh` was said by the person.
+    pub ssh_key: bool,
+    /// Asks for what opens an encrypted key, once a key.
+    pub passphrases: Option<AskPassphrase>,
     /// Added to the cluster's environment.
     pub env: Vec<(String, String)>,
     /// Added to the arguments of `CMD`.
@@ -59,6 +67,15 @@ impl Defaults {
         let keys: Vec<PathBuf> = keys.filter(|key| !ssh.keys.contains(key)).collect();
         ssh.keys.splice(0..0, keys);
         ssh
+    }
+
+    /// Gets what opens a host's key, where it takes that to log in: root who has a password needs no key.
+    pub(crate) fn unlock(&self, ssh: &mut SshSpec) {
+        let (None, Some(ask)) = (&ssh.passphrase, self.passphrases) else { return };
+        if ssh.password.is_some() && ssh.user == "root" && !self.ssh_key {
+            return;
+        }
+        ssh.passphrase = ssh.keys.iter().find(|key| is_encrypted(key)).and_then(|key| ask(key));
     }
 }
 
@@ -91,7 +108,11 @@ pub fn of_flags(
         address: *address,
         roles: vec![role.to_owned()],
         env: env.clone(),
-        ssh: with_port(defaults.of_host(*address), *port),
+        ssh: {
+            let mut ssh = with_port(defaults.of_host(*address), *port);
+            defaults.unlock(&mut ssh);
+            ssh
+        },
     };
     let hosts = masters
         .iter()

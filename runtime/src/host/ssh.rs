@@ -13,6 +13,7 @@ use sealer_stdx::turns::Turns;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
+use super::key::is_encrypted;
 use super::local::{self, is_local};
 use super::session::{Elevation, Link, Ssh, Terminal};
 use super::wire::{self, Wire};
@@ -220,7 +221,11 @@ fn authenticate(session: &Session, spec: &SshSpec) -> Result<(), HostFailure> {
                     return Ok(());
                 }
             }
-            tried.push(format!("the key `{}` is refused", key.display()));
+            let how = match passphrase.is_none() && is_encrypted(key) {
+                true => "is encrypted, and there is no passphrase for it",
+                false => "is refused",
+            };
+            tried.push(format!("the key `{}` {how}", key.display()));
         }
         if session.userauth_agent(&spec.user).is_ok() {
             return Ok(());
