@@ -218,8 +218,9 @@ fn moved(room: &Room, report: &Value, (agent, had): (u64, &[u64])) -> Vec<u64> {
     let got_agent = (0..usize::from(HOSTS))
         .filter(|host| bytes(*host, "sentBytes") + AROUND >= agent)
         .max_by_key(|host| had[*host] + all(*host));
+    // The agent's size is known but for what is around it.
     let moved = (0..usize::from(HOSTS))
-        .map(|host| if Some(host) == got_agent { all(host) - agent } else { all(host) });
+        .map(|host| if Some(host) == got_agent { all(host).saturating_sub(agent) } else { all(host) });
     moved.collect()
 }
 
