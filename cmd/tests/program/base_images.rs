@@ -83,6 +83,7 @@ fn scripts_of_0_7_and_0_8_are_called_as_these_versions_did() {
         "R/scripts: bash init.sh /var/lib/docker sea.hub 5000\n\
          R/scripts: sh init-registry.sh 5000 R/registry sea.hub\n\
          kubeadm init\n\
+         kubeadm token\n\
          R: bash app.sh one two\n\
          R/scripts: /bin/bash R/scripts/clean.sh\n"
     );
@@ -110,6 +111,7 @@ fn scripts_of_0_9_are_called_one_by_one_with_what_they_are_told_exported() {
              R/scripts: bash init-registry.sh 5000 R/registry sea.hub {told}\n\
              R/scripts: bash init-kube.sh {told}\n\
              kubeadm init\n\
+             kubeadm token\n\
              R: bash app.sh one two\n\
              R/scripts: bash R/scripts/uninstall-containerd.sh\n"
         )
